@@ -1,0 +1,58 @@
+"""Who is asking, and for whom. Read afresh for every request; nothing here outlives it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from store.database import Actor
+
+
+class CallerKind(StrEnum):
+    ANONYMOUS = "anonymous"
+    CITIZEN = "citizen"
+    OFFICER = "officer"
+    LOOP = "loop"
+
+
+class Role(StrEnum):
+    """Officers' duties at the one-stop desk (vai trò): the decider of a dossier is never its submitter."""
+
+    RECEIVE = "tiep_nhan"
+    APPRAISE = "tham_dinh"
+    APPROVE = "phe_duyet"
+    AUDIT = "kiem_toan"
+    ADMINISTER = "quan_tri"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The person or officer behind one request.
+
+    `id` is the vault subject of a citizen or the officer's id. `represented` are the subjects a live mandate lets
+    a citizen act for, besides themself, with the relation (`parent` …). `language` is `vi` or `en`.
+    """
+
+    kind: CallerKind
+    id: UUID | None = None
+    agency: UUID | None = None
+    roles: frozenset[Role] = frozenset()
+    represented: dict[UUID, str] = field(default_factory=dict)
+    acr: str = ""
+    session: UUID | None = None
+    language: str = "vi"
+
+    @property
+    def subjects(self) -> frozenset[UUID]:
+        """Subjects whose vault the caller may open as their own."""
+        if self.kind is not CallerKind.CITIZEN or self.id is None:
+            return frozenset()
+        return frozenset({self.id, *self.represented})
+
+    @property
+    def actor(self) -> Actor:
+        """The same caller as row-level security sees it."""
+        return Actor(self.kind.value, self.id, self.agency, tuple(sorted(self.subjects)))
+
+
+ANONYMOUS = Caller(CallerKind.ANONYMOUS)
+LOOP = Caller(CallerKind.LOOP)

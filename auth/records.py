@@ -1,0 +1,89 @@
+"""Rows of signing in and acting for others. Names and numbers of people rest in the vault, not here."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.records import Record
+
+
+class Account(Record):
+    """An identity at an identity provider, bound to the vault subject it proved to be."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (UniqueConstraint("issuer", "external_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    external_id: Mapped[str]
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    created_at: Mapped[datetime]
+
+
+class Officer(Record):
+    """A civil servant (cán bộ): code, unit and roles. `external_id` is the account at the officers' provider."""
+
+    __tablename__ = "officers"
+    __table_args__ = (UniqueConstraint("issuer", "external_id"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    external_id: Mapped[str]
+    code: Mapped[str] = mapped_column(unique=True)
+    agency_id: Mapped[UUID] = mapped_column(index=True)
+    roles: Mapped[list[str]]
+    active: Mapped[bool] = mapped_column(default=True)
+
+
+class LoginState(Record):
+    """One sign-in under way: state, nonce and PKCE verifier, each single-use, ten minutes."""
+
+    __tablename__ = "login_states"
+
+    state_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    issuer: Mapped[str]
+    nonce: Mapped[str]
+    verifier: Mapped[str]
+    next_path: Mapped[str]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class Session(Record):
+    """A browser session. Only the SHA-256 of its 256-bit secret is stored."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes] = mapped_column(unique=True)
+    kind: Mapped[str]
+    holder_id: Mapped[UUID] = mapped_column(index=True)
+    acr: Mapped[str]
+    authenticated_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Mandate(Record):
+    """The right of one subject to act for another: `basis` GUARDIAN, PROXY or REPRESENTATIVE, scoped, expiring.
+
+    `evidence` names what proved it (a register answer or a document version), never its contents.
+    """
+
+    __tablename__ = "mandates"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    actor_id: Mapped[UUID] = mapped_column(index=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    basis: Mapped[str]
+    relation: Mapped[str]
+    scope: Mapped[list[str]]
+    evidence: Mapped[str]
+    valid_from: Mapped[datetime]
+    valid_until: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("officers.id"))

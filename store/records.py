@@ -1,0 +1,119 @@
+"""Rows every write shares: the access log and its tree, the outbox, replayed requests.
+
+The application role may insert into the log and never update or delete it; sealing has its own role.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import UUID as PgUUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMES = MetaData(
+    naming_convention={
+        "pk": "%(table_name)s_pkey",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+    }
+)
+
+
+class Record(DeclarativeBase):
+    """Every row of the main database. Column types follow the Python annotation alone."""
+
+    metadata = NAMES
+    type_annotation_map = {
+        str: Text(),
+        UUID: PgUUID(as_uuid=True),
+        datetime: DateTime(timezone=True),
+        bytes: LargeBinary(),
+        dict[str, Any]: JSONB(),
+        list[str]: ARRAY(Text()),
+        list[UUID]: ARRAY(PgUUID(as_uuid=True)),
+    }
+
+
+class LedgerEntry(Record):
+    """One line of the access log: who did what to whose data, under which basis, with which outcome.
+
+    `id` is drawn after the consent lock, so its order is the legal order. `log_index` is given at sealing,
+    gapless, in commit order. `entry` holds the logged fields (standards.md §4), never attribute values; the leaf
+    commits to salt‖entry, so erasing both detaches the person and keeps the tree valid.
+    """
+
+    __tablename__ = "ledger"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, cycle=False, cache=1), primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str]
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    actor_kind: Mapped[str]
+    actor_id: Mapped[UUID | None]
+    agency_id: Mapped[UUID | None]
+    dossier_id: Mapped[UUID | None]
+    consent_id: Mapped[UUID | None]
+    outcome: Mapped[str]
+    entry: Mapped[dict[str, Any]]
+    salt: Mapped[bytes]
+    log_index: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+    subject_count: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class LogLeaf(Record):
+    """One sealed leaf of the RFC 6962 tree: `leaf` is the hashed input, `hash` SHA-256(0x00‖leaf)."""
+
+    __tablename__ = "log_leaves"
+
+    log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    ledger_id: Mapped[int] = mapped_column(BigInteger, unique=True)
+    leaf: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class Checkpoint(Record):
+    """A signed tree head (C2SP tlog-checkpoint): `note` is the signed text as published."""
+
+    __tablename__ = "checkpoints"
+
+    size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+    note: Mapped[str]
+    at: Mapped[datetime]
+
+
+class OutboxMessage(Record):
+    """Something to be done after commit, written with the change that causes it. Delivered at least once."""
+
+    __tablename__ = "outbox"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    topic: Mapped[str]
+    payload: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    leased_until: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+
+
+class PastRequest(Record):
+    """A request already carried out under an idempotency key, kept seven days.
+
+    Keeps the request's hash and the id of what it made, never a response: a replay is answered from the rows
+    as they stand, so a disclosure is re-judged and not repeated from memory.
+    """
+
+    __tablename__ = "past_requests"
+
+    caller: Mapped[str] = mapped_column(primary_key=True)
+    operation: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[UUID] = mapped_column(primary_key=True)
+    request_hash: Mapped[bytes]
+    made: Mapped[UUID | None]
+    ledger_id: Mapped[int | None] = mapped_column(BigInteger)
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,204 @@
+"""Rows of the vault. Values of claims, names and numbers are sealed bytes; what stands in clear is what the
+planner and row-level security need: types, levels, dates, names of claims, opaque ids.
+
+Only this room imports this module; other rooms see `vault.holding.Holding`.
+"""
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.records import Record
+
+
+class Subject(Record):
+    """A person, an organisation, or a newborn not yet numbered, whose documents the vault keeps.
+
+    `number_index` is a keyed hash (blind index) of the citizen or organisation number; `profile` the sealed
+    name, number and birth date.
+    """
+
+    __tablename__ = "subjects"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    number_index: Mapped[bytes | None] = mapped_column(unique=True)
+    profile: Mapped[bytes]
+    created_at: Mapped[datetime]
+    merged_into: Mapped[UUID | None]
+
+
+class Document(Record):
+    """One paper of one subject. `object_key` names what it is about; `bound_to` the only dossier it may serve."""
+
+    __tablename__ = "documents"
+    __table_args__ = (Index("documents_reuse_idx", "subject_id", "type", "status"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subjects.id"), index=True)
+    type: Mapped[str]
+    origin: Mapped[str]
+    level: Mapped[int]
+    status: Mapped[str]
+    object_key: Mapped[UUID | None]
+    bound_to: Mapped[UUID | None]
+    issuer_agency: Mapped[UUID | None]
+    register: Mapped[str | None]
+    issued_on: Mapped[date | None]
+    valid_until: Mapped[date | None]
+    current: Mapped[int]
+    superseded_by: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+    status_at: Mapped[datetime]
+    """When `status` last changed: the recount judges holdings as of the moment of an ask."""
+    status_reason: Mapped[str | None]
+
+
+class DocumentVersion(Record):
+    """One sealed version. `sha256_index` is a keyed hash of the bytes, to recognise the same bytes again.
+
+    `wrapped_key` is the version key under the subject's key of generation `key_generation`; claims are sealed
+    under the version key too. `blob` is None for a document of claims only (a register's answer).
+    """
+
+    __tablename__ = "document_versions"
+    __table_args__ = (UniqueConstraint("document_id", "number"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    number: Mapped[int]
+    deposited_at: Mapped[datetime]
+    deposited_in: Mapped[UUID | None]
+    deposited_by: Mapped[UUID | None]
+    media_type: Mapped[str | None]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256_index: Mapped[bytes | None] = mapped_column(index=True)
+    sealed_sha256: Mapped[bytes | None]
+    blob: Mapped[str | None]
+    wrapped_key: Mapped[bytes]
+    key_generation: Mapped[int]
+    claims: Mapped[bytes]
+    claim_names: Mapped[list[str]]
+    disputed: Mapped[list[str]]
+    seen_at: Mapped[datetime | None]
+    seen_by: Mapped[UUID | None]
+
+
+class Upload(Record):
+    """Bytes announced, perhaps arrived, not yet a document. Claimed once, or swept after `expires_at`."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    secret_hash: Mapped[bytes]
+    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    created_by: Mapped[UUID]
+    agency_id: Mapped[UUID | None]
+    type: Mapped[str]
+    media_type: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[bytes]
+    dossier_id: Mapped[UUID | None]
+    requirement: Mapped[str | None]
+    blob: Mapped[str | None]
+    sealed_sha256: Mapped[bytes | None]
+    wrapped_key: Mapped[bytes | None]
+    key_generation: Mapped[int | None]
+    created_at: Mapped[datetime]
+    arrived_at: Mapped[datetime | None]
+    claimed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Consent(Record):
+    """One person's permission for one purpose to one recipient: content immutable, state by events.
+
+    `items` lists exact versions and claims (`[{document, version, register, claims}]`). Honoured only if
+    `receipt` (a JWS over the record) verifies and matches the row. `purpose` and `purpose_ref` are opaque here.
+    """
+
+    __tablename__ = "consents"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    given_by: Mapped[UUID | None]
+    recipient_agency: Mapped[UUID] = mapped_column(index=True)
+    purpose: Mapped[str]
+    purpose_ref: Mapped[UUID | None] = mapped_column(index=True)
+    items: Mapped[list[Any]] = mapped_column(JSONB())
+    notice_sha256: Mapped[str]
+    language: Mapped[str]
+    status: Mapped[str]
+    requested_at: Mapped[datetime]
+    given_at: Mapped[datetime | None]
+    valid_until: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    receipt: Mapped[str | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class ConsentEvent(Record):
+    """Append-only history: Requested, Given, Refused, Withdrawn, Used (ISO/IEC TS 27560 event_state)."""
+
+    __tablename__ = "consent_events"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id"), index=True)
+    state: Mapped[str]
+    at: Mapped[datetime]
+    by: Mapped[UUID | None]
+    ledger_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class Share(Record):
+    """A code the citizen hands to someone who must verify one document: chosen claims, counted uses."""
+
+    __tablename__ = "shares"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"))
+    version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id"))
+    claims: Mapped[list[str]]
+    audience: Mapped[UUID | None]
+    secret_hash: Mapped[bytes] = mapped_column(unique=True)
+    uses: Mapped[int] = mapped_column(default=0)
+    max_uses: Mapped[int]
+    wrong_tries: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    receipt: Mapped[str]
+
+
+class SealedNote(Record):
+    """A small sealed record another room keeps about a subject: e-form values, reasons in words.
+
+    `owner_ref` is that room's own id (a dossier, an ask); `kind` says which of its notes this is.
+    """
+
+    __tablename__ = "sealed_notes"
+    __table_args__ = (UniqueConstraint("owner_ref", "kind"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    owner_ref: Mapped[UUID]
+    kind: Mapped[str]
+    sealed: Mapped[bytes]
+    written_at: Mapped[datetime]
+
+
+class SubjectObject(Record):
+    """A parcel, building, premises, vehicle or event known by its identifying facts, as a keyed hash only."""
+
+    __tablename__ = "objects"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    facts_index: Mapped[bytes | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
