@@ -129,6 +129,8 @@ class AcceptedType:
 
     document_type: str
     rule: Rule | None = None
+    object_kind: ObjectKind | None = None
+    """What this paper is about, where it differs from the requirement's own kind; None means the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,8 @@ class Law:
     agency_types: Mapping[str, Text]
     fields: Mapping[str, Text]
     by_code: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    """Every application form by its document type; `Procedure.form` merges what one filing asks for."""
 
     def procedure(self, key: str) -> Procedure | None:
         """By id (slug) or by national code."""

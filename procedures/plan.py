@@ -75,6 +75,14 @@ class Filing:
     overridden: frozenset[str] = frozenset()
     sensitivity: Mapping[str, int] = field(default_factory=dict)
     """Concept id to 0–3 (`Law.concepts`); unknown concepts count 3."""
+    mandates: frozenset[str] = frozenset()
+    valid_through: date | None = None
+    """Evidence must stay valid to this day (a decision deadline), where the rule names one besides `on`."""
+    broader: Mapping[str, str] = field(default_factory=dict)
+    """Concept id to the broader concept it is a kind of (`Law.concepts`): the narrower fact proves the wider."""
+    attests: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Document type to the `concept@role` names it carries (`Law.document_types`): what a register's answer in
+    place of the whole paper discloses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """Evidence the plan discloses for a requirement: a held version or a register's answer, and its claims."""
+    """Evidence the plan discloses for a requirement: a held version or a register's answer, and its claims.
+
+    With SHOW and SURRENDER it only names the version the paper belongs to: no claims, nothing disclosed.
+    """
 
     subject: UUID
     claims: tuple[ClaimNeed, ...]
@@ -110,6 +121,14 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """A register that could have answered and why the plan does not rely on it."""
+
+    register: RegisterQuestion
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """One requirement's single outcome. `satisfied`: nothing more is expected of anyone before submission."""
 
@@ -122,6 +141,7 @@ class Planned:
     warnings: tuple[Reason, ...] = ()
     assumed_object: bool = False
     """The object was undeclared and one was assumed: preview only, `open_dossier` refuses to rely on it."""
+    unread: tuple[Unread, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
