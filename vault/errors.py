@@ -1,0 +1,90 @@
+"""Refusals of the vault. They carry codes and counts, never names, numbers, paths or contents."""
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class TamperedContent(Exception):
+    """Sealed bytes do not open here: altered, truncated, put in another's place, or under another key.
+
+    The cause is not told apart on purpose: an answer per cause would be an oracle.
+    """
+
+    code: ClassVar[str] = "TAMPERED_CONTENT"
+
+
+class KeyMissing(Exception):
+    """No key was ever made for this subject, or its root key is not in the ring."""
+
+    code: ClassVar[str] = "KEY_MISSING"
+
+
+class SubjectShredded(Exception):
+    """The subject's key was destroyed: what it sealed cannot be read again by anyone."""
+
+    code: ClassVar[str] = "SUBJECT_SHREDDED"
+
+
+class KeyRingRefused(Exception):
+    """The root key file is unsafe or unusable. `reason`: exists, missing, permissions, owner, malformed."""
+
+    code: ClassVar[str] = "KEY_RING_REFUSED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class BlobMissing(Exception):
+    """No sealed file rests under this name."""
+
+    code: ClassVar[str] = "BLOB_MISSING"
+
+
+class StorageFailed(Exception):
+    """The disk failed, so nothing was kept. `step`: open, write, sync, place, read."""
+
+    code: ClassVar[str] = "STORAGE_FAILED"
+
+    def __init__(self, step: str) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+class UploadFault(StrEnum):
+    """Why bytes may not enter: each a cause the person can do something about."""
+
+    MEDIA_TYPE = "media_type"
+    """Announced as something other than PDF, JPEG or PNG."""
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    SIZE = "size"
+    """More or fewer bytes arrived than were announced."""
+    DIGEST = "digest"
+    """The bytes are not those announced by their SHA-256."""
+    CONTENT = "content"
+    """The content is not what its media type says, or is cut short."""
+    TRAILING_DATA = "trailing_data"
+    """Something follows the end of the picture or document."""
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_PAGES = "too_many_pages"
+    ACTIVE_CONTENT = "active_content"
+    """The PDF carries scripts, launches, forms that submit, media, or embedded files."""
+    LOCKED = "locked"
+    """The PDF opens only with a password."""
+    NOT_INSPECTABLE = "not_inspectable"
+    """The PDF could not be examined within the limits, or is too large for its inner form."""
+    ALREADY_ARRIVED = "already_arrived"
+    NOT_ARRIVED = "not_arrived"
+    ALREADY_CLAIMED = "already_claimed"
+    EXPIRED = "expired"
+
+
+class UploadRefused(Exception):
+    """Bytes were announced or sent which the vault does not take; nothing was kept."""
+
+    code: ClassVar[str] = "UPLOAD_REFUSED"
+
+    def __init__(self, fault: UploadFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
