@@ -28,8 +28,10 @@ class Role(StrEnum):
 class Caller:
     """The person or officer behind one request.
 
-    `id` is the vault subject of a citizen or the officer's id. `represented` are the subjects a live mandate lets
-    a citizen act for, besides themself, with the relation (`parent` …). `language` is `vi` or `en`.
+    `id` is the vault subject of a citizen or the officer's id. `represented` are the subjects a live mandate
+    lets a citizen act for, besides themself, with the relation (`parent` …). `language` is `vi` or `en`.
+    `person` is the vault subject an officer is in private life, where their account is bound to one: nobody
+    decides in a matter of their own.
     """
 
     kind: CallerKind
@@ -40,6 +42,7 @@ class Caller:
     acr: str = ""
     session: UUID | None = None
     language: str = "vi"
+    person: UUID | None = None
 
     @property
     def subjects(self) -> frozenset[UUID]:

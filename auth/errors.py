@@ -1,0 +1,62 @@
+"""Why nobody, not this person, or not this way. Reasons are stable codes for the ledger, never prose for a
+screen: towards the outside all of them stay neutral."""
+
+
+class AuthRefusal(Exception):
+    """A refusal of this room."""
+
+    code = "REFUSED"
+
+
+class Unauthenticated(AuthRefusal):
+    """Nobody is signed in and the action needs somebody. Says nothing about whether the thing exists."""
+
+    code = "UNAUTHENTICATED"
+
+
+class NotFound(AuthRefusal):
+    """Unknown, or out of the caller's reach: the two must look the same, or ids become an oracle."""
+
+    code = "NOT_FOUND"
+
+
+class AccessDenied(AuthRefusal):
+    """The caller may see the thing and still not do this to it. `reason` goes to the ledger."""
+
+    code = "ACCESS_DENIED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class CredentialsConflict(AuthRefusal):
+    """A session cookie and an Authorization header in one request: two answers to "who is asking"."""
+
+    code = "CREDENTIALS_CONFLICT"
+
+
+class SignInFailed(AuthRefusal):
+    """The sign-in stops here. `reason`: state, provider, response, token, assurance, claims, account."""
+
+    code = "SIGN_IN_FAILED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TokenRefused(AuthRefusal):
+    """The token is not accepted. Never says why: each detail is a hint to whoever forged it."""
+
+    code = "TOKEN_REFUSED"
+
+
+class GuardianNotProven(AuthRefusal):
+    """The evidence does not make the caller this child's parent. `reason`: child, parent, level, age."""
+
+    code = "GUARDIAN_NOT_PROVEN"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,335 @@
+"""The only place that says yes or no. Pure: use cases fill the facts from rows they already hold.
+
+Default deny. An action absent from the table below is refused to everyone, and so is a caller or a fact the
+action's rule does not name.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from auth.caller import Caller, CallerKind, Role
+from auth.errors import AccessDenied, NotFound, Unauthenticated
+
+
+class Action(StrEnum):
+    """Every mutation and every protected read of the schema, and what the vault does on their behalf."""
+
+    READ_PROCEDURES = "procedures"
+    PLAN_FILING = "filingPlan"
+    READ_DOCUMENT = "document"
+    READ_CLAIMS = "claims"
+    OPEN_DOCUMENT = "openDocument"
+    READ_PROFILE = "profile"
+    READ_DOSSIER = "dossier"
+    READ_CONSENT = "consent"
+    READ_SHARE = "share"
+    READ_ACCESS_REQUESTS = "accessRequests"
+    READ_DATA_USAGE = "myDataUsage"
+    READ_NOTICES = "notices"
+    READ_MANDATE = "mandates"
+    READ_DESK = "desk"
+
+    CREATE_UPLOAD = "createUpload"
+    USE_UPLOAD = "useUpload"
+    ADD_DOCUMENT = "addDocument"
+    CORRECT_CLAIM = "correctClaim"
+    REMOVE_DOCUMENT = "removeDocument"
+    OPEN_DOSSIER = "openDossier"
+    ANSWER_SITUATIONS = "answerSituations"
+    UPDATE_DOSSIER_FORM = "updateDossierForm"
+    DECLINE_REUSE = "declineReuse"
+    SUBMIT_DOSSIER = "submitDossier"
+    WITHDRAW_DOSSIER = "withdrawDossier"
+    ANSWER_SUPPLEMENT = "answerSupplement"
+    GIVE_CONSENT = "giveConsent"
+    WITHDRAW_CONSENT = "withdrawConsent"
+    CREATE_SHARE = "createShare"
+    REVOKE_SHARE = "revokeShare"
+    REGISTER_NEWBORN = "registerNewborn"
+    RECOGNISE_GUARDIAN = "recogniseGuardian"
+    REVOKE_MANDATE = "revokeMandate"
+    VERIFY_DOCUMENT = "verifyDocument"
+
+    RECEIVE_DOSSIER = "receiveDossier"
+    REFUSE_DOSSIER = "refuseDossier"
+    ASSIGN_DOSSIER = "assignDossier"
+    REQUEST_SUPPLEMENT = "requestSupplement"
+    OVERRIDE_ALREADY_HELD = "overrideAlreadyHeld"
+    OPEN_EVIDENCE = "openEvidence"
+    DIGITISE_DOCUMENT = "digitiseDocument"
+    APPROVE_DOSSIER = "approveDossier"
+    RETURN_RESULT = "returnResult"
+    REVOKE_RESULT = "revokeResult"
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectFacts:
+    """Something done for one subject. None: for nobody in particular (an officer's upload)."""
+
+    subject: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    subject: UUID
+    issuer_agency: UUID | None = None
+    """The agency that issued or digitised it: it knows the metadata, never the contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class DossierFacts:
+    """`parties` are all its subjects, the applicant among them or not."""
+
+    applicant: UUID
+    filer: UUID
+    agency: UUID
+    submitted: bool
+    parties: frozenset[UUID] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentFacts:
+    subject: UUID
+    recipient: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ShareFacts:
+    """`audience` None: any agency may redeem the code."""
+
+    subject: UUID
+    audience: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFacts:
+    created_by: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class MandateFacts:
+    actor: UUID
+    subject: UUID
+
+
+Facts = (
+    SubjectFacts
+    | DocumentFacts
+    | DossierFacts
+    | ConsentFacts
+    | ShareFacts
+    | UploadFacts
+    | MandateFacts
+    | None
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What lists may contain: rows of these subjects, and submitted dossiers of these agencies.
+
+    Both empty means an empty list. Drafts are never within an agency's reach.
+    """
+
+    subjects: frozenset[UUID] = frozenset()
+    agencies: frozenset[UUID] = frozenset()
+
+
+def require(caller: Caller, action: Action, facts: Facts = None) -> None:
+    """Return if the caller may do this to the thing the facts describe.
+
+    Raises Unauthenticated when nobody is signed in, NotFound when the thing is out of the caller's reach,
+    AccessDenied when it is in reach and still refused.
+    """
+    rule = RULES.get(action)
+    if rule is None:
+        raise AccessDenied("no_rule")
+    if rule is _everyone:
+        return
+    if caller.kind is CallerKind.ANONYMOUS:
+        raise Unauthenticated
+    # Reach before right: answering "not you" about a thing the caller may not know of reveals that it exists.
+    if not _in_sight(caller, action, facts):
+        raise NotFound
+    rule(caller, facts)
+
+
+def reach(caller: Caller) -> Reach:
+    """Raises Unauthenticated."""
+    if caller.kind is CallerKind.ANONYMOUS:
+        raise Unauthenticated
+    if caller.kind is CallerKind.CITIZEN:
+        return Reach(subjects=caller.subjects)
+    if caller.kind is CallerKind.OFFICER and caller.agency is not None:
+        return Reach(agencies=frozenset({caller.agency}))
+    return Reach()
+
+
+Rule = Callable[[Caller, Facts], None]
+
+
+def _in_sight(caller: Caller, action: Action, facts: Facts) -> bool:
+    if caller.kind is CallerKind.CITIZEN:
+        return _citizen_sees(caller, facts)
+    if caller.kind is CallerKind.OFFICER:
+        return _officer_sees(caller, action, facts)
+    return False
+
+
+def _citizen_sees(caller: Caller, facts: Facts) -> bool:
+    match facts:
+        case DossierFacts(applicant=applicant, filer=filer):
+            # Other parties approve their own disclosures through their consents; the dossier is not theirs.
+            return not caller.subjects.isdisjoint({applicant, filer})
+        case UploadFacts(created_by=creator):
+            return creator == caller.id
+        case MandateFacts(actor=actor, subject=subject):
+            return not caller.subjects.isdisjoint({actor, subject})
+        case SubjectFacts(subject=UUID() as subject) | DocumentFacts(subject=subject):
+            return subject in caller.subjects
+        case ConsentFacts(subject=subject) | ShareFacts(subject=subject):
+            return subject in caller.subjects
+        case SubjectFacts() | None:
+            return True
+
+
+def _officer_sees(caller: Caller, action: Action, facts: Facts) -> bool:
+    agency = caller.agency
+    if agency is None:
+        return False
+    match facts:
+        case DossierFacts(agency=owner, submitted=submitted):
+            return submitted and owner == agency
+        case DocumentFacts(issuer_agency=issuer):
+            return issuer == agency
+        case ConsentFacts(recipient=recipient):
+            return recipient == agency
+        case ShareFacts(audience=audience):
+            return action is Action.VERIFY_DOCUMENT and audience in (None, agency)
+        case UploadFacts(created_by=creator):
+            return creator == caller.id
+        case MandateFacts():
+            return False
+        case SubjectFacts(subject=subject):
+            # A person is known to an officer only by standing at the counter.
+            return subject is None or action in (Action.CREATE_UPLOAD, Action.DIGITISE_DOCUMENT)
+        case None:
+            return True
+
+
+def _everyone(caller: Caller, facts: Facts) -> None:
+    """Published law needs no caller."""
+
+
+def _citizen(*kinds: type[object]) -> Rule:
+    """A citizen, for their own subjects: sight and right are the same. `kinds`: facts the action is about."""
+
+    def rule(caller: Caller, facts: Facts) -> None:
+        if caller.kind is not CallerKind.CITIZEN:
+            raise AccessDenied("not_a_citizen")
+        if type(facts) not in kinds or facts == SubjectFacts(None):
+            raise AccessDenied("facts")
+
+    return rule
+
+
+def _officer(*kinds: type[object], roles: frozenset[Role] = frozenset(Role)) -> Rule:
+    """An officer holding one of the roles, and never in a matter of their own."""
+
+    def rule(caller: Caller, facts: Facts) -> None:
+        if caller.kind is not CallerKind.OFFICER:
+            raise AccessDenied("not_an_officer")
+        if type(facts) not in kinds:
+            raise AccessDenied("facts")
+        if caller.roles.isdisjoint(roles):
+            raise AccessDenied("role")
+        if _concerns(caller, facts):
+            raise AccessDenied("own_matter")
+
+    return rule
+
+
+def _seen_by_both(*kinds: type[object]) -> Rule:
+    """Whoever has the thing in sight, by a fact of its own kind, may read it."""
+
+    def rule(caller: Caller, facts: Facts) -> None:
+        if type(facts) not in kinds:
+            raise AccessDenied("facts")
+
+    return rule
+
+
+def _either(citizen: Rule, officer: Rule) -> Rule:
+    def rule(caller: Caller, facts: Facts) -> None:
+        (officer if caller.kind is CallerKind.OFFICER else citizen)(caller, facts)
+
+    return rule
+
+
+def _concerns(caller: Caller, facts: Facts) -> bool:
+    # The decider is never the submitter (standards.md §6); an officer is a citizen too, known by `person`.
+    self_ids = {caller.id, caller.person} - {None}
+    match facts:
+        case DossierFacts(applicant=applicant, filer=filer, parties=parties):
+            return not self_ids.isdisjoint({applicant, filer, *parties})
+        case SubjectFacts(subject=subject) | DocumentFacts(subject=subject):
+            return subject in self_ids
+        case _:
+            return False
+
+
+_NOBODY_IN_PARTICULAR = type(None)
+_RECEIVE = frozenset({Role.RECEIVE})
+_APPRAISE = frozenset({Role.APPRAISE})
+_APPROVE = frozenset({Role.APPROVE})
+_DESK = _RECEIVE | _APPRAISE | _APPROVE
+"""Roles that work on filings. Auditors and administrators read no content."""
+
+RULES: Mapping[Action, Rule] = {
+    Action.READ_PROCEDURES: _everyone,
+    Action.PLAN_FILING: _citizen(SubjectFacts),
+    Action.READ_DOCUMENT: _seen_by_both(DocumentFacts),
+    Action.READ_CLAIMS: _citizen(DocumentFacts),
+    Action.OPEN_DOCUMENT: _citizen(DocumentFacts),
+    Action.READ_PROFILE: _citizen(SubjectFacts),
+    Action.READ_DOSSIER: _seen_by_both(DossierFacts),
+    Action.READ_CONSENT: _seen_by_both(ConsentFacts),
+    Action.READ_SHARE: _citizen(ShareFacts),
+    Action.READ_ACCESS_REQUESTS: _citizen(SubjectFacts, ConsentFacts),
+    Action.READ_DATA_USAGE: _citizen(SubjectFacts),
+    Action.READ_NOTICES: _citizen(SubjectFacts),
+    Action.READ_MANDATE: _citizen(MandateFacts),
+    Action.READ_DESK: _officer(_NOBODY_IN_PARTICULAR),
+    Action.CREATE_UPLOAD: _either(_citizen(SubjectFacts), _officer(SubjectFacts, roles=_RECEIVE | _APPROVE)),
+    Action.USE_UPLOAD: _either(_citizen(UploadFacts), _officer(UploadFacts, roles=_RECEIVE | _APPROVE)),
+    Action.ADD_DOCUMENT: _citizen(SubjectFacts),
+    Action.CORRECT_CLAIM: _citizen(DocumentFacts),
+    Action.REMOVE_DOCUMENT: _citizen(DocumentFacts),
+    Action.OPEN_DOSSIER: _citizen(SubjectFacts),
+    Action.ANSWER_SITUATIONS: _citizen(DossierFacts),
+    Action.UPDATE_DOSSIER_FORM: _citizen(DossierFacts),
+    Action.DECLINE_REUSE: _citizen(DossierFacts),
+    Action.SUBMIT_DOSSIER: _citizen(DossierFacts),
+    Action.WITHDRAW_DOSSIER: _citizen(DossierFacts),
+    Action.ANSWER_SUPPLEMENT: _citizen(DossierFacts),
+    Action.GIVE_CONSENT: _citizen(ConsentFacts),
+    Action.WITHDRAW_CONSENT: _citizen(ConsentFacts),
+    Action.CREATE_SHARE: _citizen(DocumentFacts),
+    Action.REVOKE_SHARE: _citizen(ShareFacts),
+    Action.REGISTER_NEWBORN: _citizen(_NOBODY_IN_PARTICULAR),
+    Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
+    Action.REVOKE_MANDATE: _citizen(MandateFacts),
+    Action.VERIFY_DOCUMENT: _officer(_NOBODY_IN_PARTICULAR, ShareFacts, roles=_DESK),
+    Action.RECEIVE_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
+    Action.REFUSE_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
+    Action.ASSIGN_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
+    Action.REQUEST_SUPPLEMENT: _officer(DossierFacts, roles=_RECEIVE | _APPRAISE),
+    Action.OVERRIDE_ALREADY_HELD: _officer(DossierFacts, roles=_RECEIVE),
+    Action.OPEN_EVIDENCE: _officer(DossierFacts, roles=_APPRAISE),
+    Action.DIGITISE_DOCUMENT: _officer(SubjectFacts, DossierFacts, roles=_RECEIVE),
+    Action.APPROVE_DOSSIER: _officer(DossierFacts, roles=_APPROVE),
+    Action.RETURN_RESULT: _officer(DossierFacts, roles=_APPROVE),
+    Action.REVOKE_RESULT: _officer(DocumentFacts, roles=_APPROVE),
+}
