@@ -151,8 +151,8 @@ class OpeningStream:
     """Opens a sealed stream piece by piece in constant memory.
 
     Every byte given back is authentic and in its place, yet only `finish` proves that none is missing: until
-    it returns, what came out is a prefix. Raises TamperedContent for truncated, dropped, exchanged, repeated or
-    altered segments, trailing data, another key or another context.
+    it returns, what came out is a prefix. Raises TamperedContent for truncated, dropped, exchanged, repeated
+    or altered segments, trailing data, another key or another context.
     """
 
     def __init__(self, key: bytes, context: Context) -> None:

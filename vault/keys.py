@@ -1,0 +1,195 @@
+"""Subject keys: made, opened for the length of one block, destroyed. They rest wrapped in their own database.
+
+Root key → subject key → version key. A subject key wraps version keys and seals small values about the
+subject; a version key seals one version's bytes, digest and claims. No key is kept beyond the block that opened
+it, so destroying a row ends every later reading at once.
+"""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from vault import envelope
+from vault.envelope import Context, OpeningStream, SealingStream
+from vault.errors import KeyMissing, SubjectShredded, TamperedContent
+from vault.key_records import SealedKey
+from vault.keyrings import KeyRing
+
+_FIRST: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VersionKey:
+    """The key of one version of one document, or of an upload that will become one under the same id.
+
+    What it seals is bound to the version alone; the wrap around it binds document and number. So bytes sealed
+    on arrival need not be sealed anew when they become a document.
+    """
+
+    instance: str
+    subject: UUID
+    version: UUID
+    secret: bytes = field(repr=False)
+
+    def sealing(self) -> SealingStream:
+        """A stream that seals the version's bytes."""
+        return SealingStream(self.secret, self._context("content"))
+
+    def opening(self) -> OpeningStream:
+        """A stream that opens them again."""
+        return OpeningStream(self.secret, self._context("content"))
+
+    def seal(self, value: bytes, purpose: str) -> bytes:
+        """A small value of this version (`claims`, `sha256`)."""
+        return envelope.seal(self.secret, value, self._context(purpose))
+
+    def open(self, sealed: bytes, purpose: str) -> bytes:
+        """What `seal` sealed for the same version and purpose. Raises TamperedContent."""
+        return envelope.open_sealed(self.secret, sealed, self._context(purpose))
+
+    def _context(self, purpose: str) -> Context:
+        return Context(self.instance, self.subject, None, self.version, f"version-{self.version}", purpose)
+
+
+class SubjectKey:
+    """One subject's key, open. Useless once its block is left."""
+
+    def __init__(self, instance: str, subject: UUID, generations: dict[int, bytes]) -> None:
+        self.subject = subject
+        self.generation = max(generations)
+        self._instance = instance
+        self._generations = generations
+
+    def __repr__(self) -> str:
+        return f"SubjectKey(generation={self.generation})"
+
+    def new_version_key(self, version: UUID) -> VersionKey:
+        """A fresh key for a version's bytes and claims."""
+        return VersionKey(self._instance, self.subject, version, envelope.new_key())
+
+    def wrap(self, key: VersionKey, document: UUID, number: int) -> bytes:
+        """The version key as it rests in the row of that document's version of this number.
+
+        An upload is its own document, number 0, until it is claimed.
+        """
+        if (key.subject, key.instance) != (self.subject, self._instance):
+            raise ValueError("another subject's version key")
+        context = self._context(self.generation, f"version-key:{number}", document, key.version)
+        return envelope.wrap_key(self._generations[self.generation], key.secret, context)
+
+    def unwrap(self, wrapped: bytes, document: UUID, version: UUID, number: int) -> VersionKey:
+        """The version key wrapped for this very document, version and number. Raises TamperedContent."""
+        generation = _generation(envelope.wrapping_key_id(wrapped))
+        if generation not in self._generations:
+            raise TamperedContent
+        context = self._context(generation, f"version-key:{number}", document, version)
+        secret = envelope.unwrap_key(self._generations[generation], wrapped, context)
+        return VersionKey(self._instance, self.subject, version, secret)
+
+    def seal(self, value: bytes, purpose: str, owner: UUID | None = None, row: UUID | None = None) -> bytes:
+        """A small value about the subject; `owner` and `row` name what else it belongs to.
+
+        The generation stands in front, so a value sealed before a rotation still finds its key.
+        """
+        context = self._context(self.generation, purpose, owner, row)
+        sealed = envelope.seal(self._generations[self.generation], value, context)
+        return self.generation.to_bytes(4, "big") + sealed
+
+    def open(self, sealed: bytes, purpose: str, owner: UUID | None = None, row: UUID | None = None) -> bytes:
+        """What `seal` sealed for the same subject, purpose, owner and row. Raises TamperedContent."""
+        generation = int.from_bytes(sealed[:4], "big")
+        if generation not in self._generations:
+            raise TamperedContent
+        context = self._context(generation, purpose, owner, row)
+        return envelope.open_sealed(self._generations[generation], sealed[4:], context)
+
+    def _context(self, generation: int, purpose: str, document: UUID | None, version: UUID | None) -> Context:
+        return Context(self._instance, self.subject, document, version, _key_id(generation), purpose)
+
+    def _forget(self) -> None:
+        self._generations.clear()
+
+
+class Keys:
+    """The keys database, with its own engine. Every statement is a transaction of its own: a key is made before
+    the rows it seals, and an orphaned key seals nothing."""
+
+    def __init__(self, database_url: str, keyring: KeyRing, *, pool_size: int = 5) -> None:
+        self.engine = create_async_engine(database_url, pool_size=pool_size, isolation_level="AUTOCOMMIT")
+        self._keyring = keyring
+
+    async def create(self, subject: UUID) -> None:
+        """Make the subject's first key; once made, or destroyed, nothing more happens."""
+        wrapped = self._keyring.wrap(envelope.new_key(), self._root_context(subject, _FIRST))
+        row = {
+            "subject_id": subject,
+            "generation": _FIRST,
+            "wrapped": wrapped,
+            "root_key": self._keyring.key_id,
+            "created_at": func.now(),
+        }
+        async with self.engine.connect() as connection:
+            await connection.execute(insert(SealedKey).values(row).on_conflict_do_nothing())
+
+    @asynccontextmanager
+    async def opened(self, subject: UUID) -> AsyncIterator[SubjectKey]:
+        """The subject's key, for the length of the block. No connection is held meanwhile.
+
+        Raises KeyMissing, SubjectShredded, or TamperedContent when the row is not this subject's.
+        """
+        key = SubjectKey(self._keyring.instance, subject, await self._unwrapped(subject))
+        try:
+            yield key
+        finally:
+            key._forget()
+
+    async def destroy(self, subject: UUID) -> None:
+        """Destroy every generation of the subject's key, for good. Doing it again changes nothing."""
+        statement = (
+            update(SealedKey)
+            .where(SealedKey.subject_id == subject, SealedKey.destroyed_at.is_(None))
+            .values(wrapped=None, destroyed_at=func.now())
+        )
+        async with self.engine.connect() as connection:
+            await connection.execute(statement)
+
+    def index(self, purpose: str, value: str) -> bytes:
+        """The blind index of a value: equal for equal values of one purpose, meaningless without the ring."""
+        return hmac.digest(self._keyring.index_key(purpose), value.encode(), "sha256")
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    async def _unwrapped(self, subject: UUID) -> dict[int, bytes]:
+        columns = select(SealedKey.generation, SealedKey.wrapped).where(SealedKey.subject_id == subject)
+        async with self.engine.connect() as connection:
+            rows = (await connection.execute(columns)).all()
+        if not rows:
+            raise KeyMissing
+        living = {generation: wrapped for generation, wrapped in rows if wrapped is not None}
+        if not living:
+            raise SubjectShredded
+        return {
+            generation: self._keyring.unwrap(wrapped, self._root_context(subject, generation))
+            for generation, wrapped in living.items()
+        }
+
+    def _root_context(self, subject: UUID, generation: int) -> Context:
+        purpose = f"subject-key:{generation}"
+        return Context(self._keyring.instance, subject, None, None, self._keyring.key_id, purpose)
+
+
+def _key_id(generation: int) -> str:
+    return f"subject-{generation}"
+
+
+def _generation(key_id: str) -> int:
+    number = key_id.removeprefix("subject-")
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
