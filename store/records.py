@@ -4,7 +4,7 @@ The application role may insert into the log and never update or delete it; seal
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text
@@ -27,7 +27,7 @@ class Record(DeclarativeBase):
     """Every row of the main database. Column types follow the Python annotation alone."""
 
     metadata = NAMES
-    type_annotation_map = {
+    type_annotation_map: ClassVar = {
         str: Text(),
         UUID: PgUUID(as_uuid=True),
         datetime: DateTime(timezone=True),
@@ -42,8 +42,8 @@ class LedgerEntry(Record):
     """One line of the access log: who did what to whose data, under which basis, with which outcome.
 
     `id` is drawn after the consent lock, so its order is the legal order. `log_index` is given at sealing,
-    gapless, in commit order. `entry` holds the logged fields (standards.md §4), never attribute values; the leaf
-    commits to salt‖entry, so erasing both detaches the person and keeps the tree valid.
+    gapless, in commit order. `entry` holds the logged fields (standards.md §4), never attribute values; the
+    leaf commits to salt‖row, so erasing both detaches the person and keeps the tree valid.
     """
 
     __tablename__ = "ledger"

@@ -1,0 +1,77 @@
+"""Why the store refuses to open, to replay or to sign. Typed fields, stable codes, no data of a person."""
+
+from pathlib import Path
+
+
+class StoreRefusal(Exception):
+    """A refusal of this room."""
+
+    code = "STORE_REFUSED"
+
+
+class DataFolderRefused(StoreRefusal):
+    """The data folder cannot be served as it stands, and was left as it was.
+
+    `reason`: in_use (another process holds it), other_version (`found` and `expected` major versions),
+    not_a_cluster, foreign_owner, unreachable (no folder the unprivileged account could reach).
+    """
+
+    code = "DATA_FOLDER_REFUSED"
+
+    def __init__(self, folder: Path, reason: str, found: str = "", expected: str = "") -> None:
+        versions = f" (found {found}, expected {expected})" if found else ""
+        super().__init__(f"{folder}: {reason}{versions}")
+        self.folder = folder
+        self.reason = reason
+        self.found = found
+        self.expected = expected
+
+
+class ServerFailed(StoreRefusal):
+    """PostgreSQL did not come up, or a step of its set-up failed. `log` holds what it said."""
+
+    code = "SERVER_FAILED"
+
+    def __init__(self, step: str, log: Path) -> None:
+        super().__init__(f"{step}: see {log}")
+        self.step = step
+        self.log = log
+
+
+class RolesMissing(StoreRefusal):
+    """The server lacks roles the walls are built on and this account may not create them.
+
+    `statements` are what its administrator has to run.
+    """
+
+    code = "ROLES_MISSING"
+
+    def __init__(self, statements: tuple[str, ...]) -> None:
+        super().__init__("\n".join(statements))
+        self.statements = statements
+
+
+class WallsBroken(StoreRefusal):
+    """The boot self-test found a gap in row-level security. `findings` name tables and roles, never rows."""
+
+    code = "WALLS_BROKEN"
+
+    def __init__(self, findings: tuple[str, ...]) -> None:
+        super().__init__("; ".join(findings))
+        self.findings = findings
+
+
+class IdempotencyConflict(StoreRefusal):
+    """The idempotency key was already used by this caller, for this operation, with another request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class CheckpointRefused(StoreRefusal):
+    """A signed tree head does not say what it must. `reason`: form, origin, key, signature, file."""
+
+    code = "CHECKPOINT_REFUSED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
