@@ -1,0 +1,342 @@
+"""One dossier with everything a decision on it needs: loaded once, locked, planned again, written back.
+
+Owns the way from rows to the planner's question and from the plan back to rows. Decides nothing itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from auth.caller import Caller
+from auth.errors import NotFound
+from auth.policy import DossierFacts
+from dossiers.errors import ProcedureUnknown, RequirementUnknown, StaleVersion
+from dossiers.records import (
+    Dossier,
+    DossierEvent,
+    DossierEvidence,
+    DossierParty,
+    DossierRequirement,
+    RegisterProbe,
+)
+from dossiers.state import Move, Status, next_state
+from procedures.catalogue import LawBook
+from procedures.law import Channel, Law, ObjectKind, Procedure, Requirement
+from procedures.plan import Filing, Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
+from procedures.planner import plan
+from store.database import Tx
+from store.identifiers import new_id
+from vault.documents import holdings
+from vault.holding import Holding, Origin
+from vault.safe import Safe
+from vault.subjects import askable
+
+
+R = TypeVar("R", DossierParty, DossierRequirement, DossierEvidence, RegisterProbe)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What every use case of a filing works with: the law in force and the safe."""
+
+    laws: LawBook
+    safe: Safe
+
+
+@dataclass(slots=True)
+class Case:
+    """A dossier and its rows, under the law of its filing day."""
+
+    dossier: Dossier
+    parties: dict[str, tuple[UUID, ...]]
+    requirements: dict[str, DossierRequirement]
+    evidence: list[DossierEvidence]
+    probes: list[RegisterProbe]
+    law: Law
+    procedure: Procedure
+    holdings: dict[UUID, Holding] = field(default_factory=dict)
+    """By version, as seen by the last plan."""
+
+    @property
+    def status(self) -> Status:
+        return Status(self.dossier.status)
+
+    @property
+    def facts(self) -> DossierFacts:
+        dossier = self.dossier
+        return DossierFacts(
+            applicant=dossier.applicant_id,
+            filer=dossier.filer_id,
+            agency=dossier.agency_id,
+            submitted=self.status is not Status.DRAFT,
+        )
+
+    def requirement(self, requirement: str) -> Requirement:
+        """Raises RequirementUnknown."""
+        for one in self.procedure.requirements:
+            if one.id == requirement:
+                return one
+        raise RequirementUnknown(requirement)
+
+    def row(self, requirement: str) -> DossierRequirement:
+        """Raises RequirementUnknown."""
+        row = self.requirements.get(requirement)
+        if row is None:
+            raise RequirementUnknown(requirement)
+        return row
+
+    def subjects_of(self, role: str) -> tuple[UUID, ...]:
+        return self.parties.get(role) or self.parties["applicant"]
+
+    def probe_of(self, question: RegisterQuestion) -> RegisterProbe | None:
+        for row in self.probes:
+            if (row.database, row.document_type, row.subject_id) == (
+                question.database,
+                question.document_type,
+                question.subject,
+            ):
+                return row
+        return None
+
+
+async def load_case(
+    tx: Tx,
+    dossier_id: UUID,
+    office: Office,
+    *,
+    expected_version: int | None = None,
+    on: date | None = None,
+    lock: bool = True,
+) -> Case:
+    """The dossier within the caller's reach (row-level security), locked unless only read.
+
+    `on` moves a draft to the law of that day. Raises NotFound, StaleVersion.
+    """
+    dossier = await tx.get(Dossier, dossier_id, with_for_update=lock, populate_existing=True)
+    if dossier is None:
+        raise NotFound
+    if expected_version is not None and dossier.version != expected_version:
+        raise StaleVersion(dossier.version)
+    if on is not None and dossier.status == Status.DRAFT:
+        dossier.filing_day = on
+    law = office.laws.on(dossier.filing_day)
+    return Case(
+        dossier,
+        await _parties(tx, dossier_id),
+        {row.requirement: row for row in await _rows(tx, DossierRequirement, dossier_id)},
+        list(await _rows(tx, DossierEvidence, dossier_id)),
+        list(await _rows(tx, RegisterProbe, dossier_id)),
+        law,
+        procedure_of(law, dossier.procedure_id),
+    )
+
+
+def procedure_of(law: Law, key: str) -> Procedure:
+    """By id or national code. Raises ProcedureUnknown."""
+    procedure = law.procedure(key)
+    if procedure is None:
+        raise ProcedureUnknown(key, law.on)
+    return procedure
+
+
+async def plan_case(
+    tx: Tx, case: Case, office: Office, *, health: Mapping[str, Probe] | None = None
+) -> Plan:
+    """Plan the dossier anew with what is held now and what the registers said. Writes nothing."""
+    subjects = sorted({subject for group in case.parties.values() for subject in group})
+    held = await holdings(tx, subjects, case.dossier.id)
+    case.holdings = {one.version: one for one in held}
+    numbered = await askable(tx, subjects, case.dossier.id)
+    return plan(_filing(case, held, numbered, health or {}))
+
+
+async def write_plan(tx: Tx, case: Case, found: Plan) -> None:
+    """Put the plan into rows: one outcome per requirement, one unpinned evidence row per thing disclosed."""
+    case.dossier.open_situations = list(found.open_situations)
+    case.dossier.optimal = found.optimal
+    for position, planned in enumerate(found.planned):
+        row = case.requirements.get(planned.requirement)
+        if row is None:
+            row = DossierRequirement(
+                dossier_id=case.dossier.id, requirement=planned.requirement, declined=False, excluded=[]
+            )
+            case.requirements[planned.requirement] = row
+            tx.add(row)
+        row.position, row.outcome, row.satisfied = position, planned.outcome.value, planned.satisfied
+        row.reason, row.reason_params = planned.reason.code, dict(planned.reason.params)
+        row.warnings = [{"code": one.code, "params": dict(one.params)} for one in planned.warnings]
+    await _rewrite_evidence(tx, case, found.planned)
+
+
+async def move_case(tx: Tx, case: Case, move: Move, caller: Caller, now: datetime, **detail: Any) -> None:
+    """Advance the state table, the version and the history together. Raises MoveNotAllowed."""
+    before = case.status
+    after = next_state(before, move)
+    if move is Move.ANSWER:
+        after = Status(case.dossier.resume_status or Status.RECEIVED)
+    case.dossier.status = after
+    record_event(tx, case, move.value, caller, now, from_status=before, to_status=after, detail=detail)
+    touch(case)
+
+
+def touch(case: Case) -> None:
+    """A change others must notice before they change the dossier themselves."""
+    case.dossier.version += 1
+
+
+def record_event(
+    tx: Tx,
+    case: Case,
+    kind: str,
+    caller: Caller,
+    now: datetime,
+    *,
+    from_status: Status | None = None,
+    to_status: Status | None = None,
+    requirement: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    tx.add(
+        DossierEvent(
+            id=new_id(),
+            dossier_id=case.dossier.id,
+            at=now,
+            kind=kind,
+            from_status=from_status,
+            to_status=to_status,
+            actor_kind=caller.kind.value,
+            actor_id=caller.id,
+            requirement=requirement,
+            detail=dict(detail or {}),
+        )
+    )
+
+
+def reason_of(row: DossierRequirement) -> Reason:
+    return Reason(row.reason, {key: str(value) for key, value in row.reason_params.items()})
+
+
+def _filing(
+    case: Case, held: Iterable[Holding], numbered: frozenset[UUID], health: Mapping[str, Probe]
+) -> Filing:
+    dossier = case.dossier
+    return Filing(
+        procedure=case.procedure,
+        on=dossier.filing_day,
+        channel=Channel(dossier.channel),
+        parties=case.parties,
+        # A register's answer is evidence of the question it answers (FETCH), never a paper held (REUSE).
+        holdings=tuple(one for one in held if one.origin is not Origin.REGISTER),
+        dossier=dossier.id,
+        filer_relation=dossier.filer_relation,
+        answers={**_answered_by_registers(case), **dossier.answers},
+        objects={ObjectKind(kind): UUID(key) if key else None for kind, key in dossier.objects.items()},
+        askable=numbered,
+        health=health,
+        probes={
+            RegisterQuestion(row.database, row.document_type, row.subject_id): Probe(row.probe)
+            for row in case.probes
+        },
+        declared_absent=frozenset(dossier.declared_absent),
+        declined=frozenset(row.requirement for row in case.requirements.values() if row.declined),
+        excluded_versions=frozenset(
+            version for row in case.requirements.values() for version in row.excluded
+        ),
+        overridden=frozenset(row.requirement for row in case.requirements.values() if row.override_id),
+        sensitivity={concept.id: concept.sensitivity for concept in case.law.concepts.values()},
+        broader={c.id: c.broader for c in case.law.concepts.values() if c.broader is not None},
+        attests={
+            kind.id: frozenset(str(claim) for claim in kind.claims)
+            for kind in case.law.document_types.values()
+        },
+    )
+
+
+def _answered_by_registers(case: Case) -> dict[str, bool]:
+    """Situations a register's answer settles: data may show that a higher-ranked paper exists, never that it
+    does not (once-only.md, ranks)."""
+    found = {row.database for row in case.probes if row.probe == Probe.FOUND}
+    ranked = {
+        test.situation
+        for requirement in case.procedure.requirements
+        if requirement.condition is not None and requirement.condition.higher_components
+        for test in requirement.condition.tests
+    }
+    return {
+        situation.id: True
+        for situation in case.procedure.situations
+        if situation.id in ranked and situation.answered_by_register in found
+    }
+
+
+async def _rewrite_evidence(tx: Tx, case: Case, planned: Iterable[Planned]) -> None:
+    await tx.execute(
+        delete(DossierEvidence).where(
+            DossierEvidence.dossier_id == case.dossier.id, DossierEvidence.pinned_at.is_(None)
+        )
+    )
+    pinned = [row for row in case.evidence if row.pinned_at is not None]
+    settled = {row.requirement for row in pinned if row.revoked_at is None}
+    fresh = [
+        evidence
+        for one in planned
+        if one.requirement not in settled and one.outcome in DISCLOSED
+        for evidence in _evidence_rows(case, one)
+    ]
+    tx.add_all(fresh)
+    case.evidence = [*pinned, *fresh]
+
+
+DISCLOSED = (Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH, Outcome.SUPPLY)
+"""Outcomes under which the agency gets to see something once the person agrees."""
+
+
+def _evidence_rows(case: Case, planned: Planned) -> Iterable[DossierEvidence]:
+    for used in planned.used:
+        version, document, document_type = used.version, used.document, ""
+        if used.register is not None:
+            document_type = used.register.document_type
+            probe = case.probe_of(used.register)
+            document = probe.document_id if probe is not None else None
+            version = next((h.version for h in case.holdings.values() if h.document == document), None)
+        elif used.version is not None:
+            document_type = case.holdings[used.version].type
+        own = version is not None and case.holdings[version].deposited_in == case.dossier.id
+        yield DossierEvidence(
+            id=new_id(),
+            dossier_id=case.dossier.id,
+            requirement=planned.requirement,
+            subject_id=used.subject,
+            document_id=document,
+            version_id=version,
+            register=used.register.database if used.register is not None else None,
+            document_type=document_type,
+            claims=[str(claim) for claim in used.claims],
+            whole=used.whole,
+            rule=used.rule,
+            legal_basis=_basis(case, planned.requirement, own=own and used.register is None),
+            article=used.legal_basis or case.requirement(planned.requirement).legal_basis,
+        )
+
+
+def _basis(case: Case, requirement: str, *, own: bool) -> str:
+    if own:
+        return "OWN"
+    # The dead cannot consent: their papers are read under the agency's legal duty, with its article, logged.
+    return "LEGAL_DUTY" if case.requirement(requirement).subject_role == "deceased" else "CONSENT"
+
+
+async def _parties(tx: Tx, dossier_id: UUID) -> dict[str, tuple[UUID, ...]]:
+    parties: dict[str, tuple[UUID, ...]] = {}
+    for row in await _rows(tx, DossierParty, dossier_id):
+        parties[row.role] = (*parties.get(row.role, ()), row.subject_id)
+    return parties
+
+
+async def _rows(tx: Tx, record: type[R], dossier_id: UUID) -> Iterable[R]:
+    found = await tx.scalars(select(record).where(record.dossier_id == dossier_id))
+    return found.all()

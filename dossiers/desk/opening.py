@@ -1,0 +1,131 @@
+"""An officer opens what a person agreed to disclose for a dossier of the officer's agency: claims first, bytes by
+a one-use ticket. Each requirement opened is one disclosure, logged before anything leaves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from auth.caller import Caller
+from auth.policy import Action, require
+from dossiers.case import Case, Office, load_case, record_event
+from dossiers.errors import EvidenceGone, MoveNotAllowed
+from dossiers.forms import FINAL
+from dossiers.records import DossierEvidence
+from dossiers.state import LIVE
+from store import ledger
+from store.database import Tx
+from vault.disclosure import Disclosure, disclose
+from vault.notes import read_note
+from vault.subjects import profile_of
+from vault.tickets import Ticket, issue_ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    dossier: UUID
+    requirements: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedClaim:
+    name: str
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One requirement's evidence as the officer sees it. `ticket` opens the bytes once within a minute."""
+
+    requirement: str
+    document_type: str
+    claims: tuple[OpenedClaim, ...]
+    ticket: str | None
+    ledger_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDossier:
+    applicant: tuple[OpenedClaim, ...]
+    evidence: tuple[Opened, ...]
+
+
+async def open_evidence(
+    tx: Tx, caller: Caller, opening: Opening, office: Office, now: datetime
+) -> OpenedDossier:
+    """Disclose to the caller, under each row's own basis, exactly the pinned versions and claims.
+
+    Raises EvidenceGone for a requirement whose basis was withdrawn, RequirementUnknown, MoveNotAllowed when the
+    dossier is no longer being worked on, and the vault's refusals; then nothing at all is disclosed.
+    """
+    case = await load_case(tx, opening.dossier, office, lock=False)
+    require(caller, Action.OPEN_EVIDENCE, case.facts)
+    if case.status not in LIVE:
+        raise MoveNotAllowed(case.status, "openEvidence")
+    evidence: list[Opened] = []
+    for requirement in opening.requirements:
+        case.row(requirement)
+        live = [row for row in case.evidence if row.requirement == requirement and row.revoked_at is None]
+        if not live:
+            raise EvidenceGone(requirement)
+        for row in live:
+            evidence.append(await _open(tx, caller, case, row, office, now))
+    applicant = await _applicant(tx, caller, case, office, now)
+    record_event(tx, case, "opened_evidence", caller, now, detail={"requirements": list(opening.requirements)})
+    return OpenedDossier(applicant, tuple(evidence))
+
+
+async def _open(
+    tx: Tx, caller: Caller, case: Case, row: DossierEvidence, office: Office, now: datetime
+) -> Opened:
+    if row.version_id is None or row.document_id is None:
+        raise EvidenceGone(row.requirement)
+    disclosed = await disclose(
+        tx,
+        caller,
+        Disclosure(
+            subject=row.subject_id,
+            dossier=case.dossier.id,
+            requirement=row.requirement,
+            document=row.document_id,
+            version=row.version_id,
+            claims=tuple(row.claims),
+            whole=row.whole,
+            consent=row.consent_id,
+            basis=row.legal_basis,
+            article=row.article,
+            purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        ),
+        office.safe,
+        now,
+    )
+    ticket = None
+    if disclosed.has_content:
+        ticket = await issue_ticket(tx, caller, Ticket(row.version_id, evidence=row.id), now)
+    source = row.register or row.document_type
+    claims = tuple(OpenedClaim(name, value, source) for name, value in sorted(disclosed.claims.items()))
+    return Opened(row.requirement, row.document_type, claims, ticket, disclosed.ledger_id)
+
+
+async def _applicant(
+    tx: Tx, caller: Caller, case: Case, office: Office, now: datetime
+) -> tuple[OpenedClaim, ...]:
+    """What the person filed themself: the e-form as frozen, and who they are. Filing it is its basis; logged."""
+    form = await read_note(tx, case.dossier.id, FINAL, office.safe) or {}
+    profile = await profile_of(tx, case.dossier.applicant_id, office.safe)
+    entry = ledger.Entry(
+        kind="dossier.form_read",
+        subject_id=case.dossier.applicant_id,
+        outcome="SUCCESS",
+        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        legal_basis="OWN_REQUEST",
+        dossier_id=case.dossier.id,
+        claims=tuple(sorted(form)),
+    )
+    await ledger.record(tx, caller.actor, entry, now)
+    claims = [OpenedClaim("person.full_name", profile.name, "account")]
+    if profile.number is not None:
+        claims.append(OpenedClaim("person.personal_id_number", profile.number, "account"))
+    claims.extend(OpenedClaim(key, one["value"], one["source"]) for key, one in sorted(form.items()))
+    return tuple(claims)

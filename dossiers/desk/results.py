@@ -1,0 +1,175 @@
+"""The decision: results issued into the person's vault, handed over, and, if need be, revoked.
+
+A result is evidence of level 1 from the moment it is issued; the next filing anywhere reuses it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from auth.caller import Caller
+from auth.errors import AccessDenied
+from auth.policy import Action, require
+from dossiers.case import Case, Office, load_case, move_case
+from dossiers.clock import local_day
+from dossiers.desk.intake import tell
+from dossiers.errors import EvidencePending, ResultRefused
+from dossiers.evidence.papers import check_claims
+from dossiers.filing import Change
+from dossiers.notices import notify
+from dossiers.records import DossierResult
+from dossiers.state import Move
+from procedures.law import DocumentType, ObjectKind
+from procedures.plan import Outcome
+from store import ledger, outbox
+from store.database import Tx
+from vault import documents
+from vault.documents import Deposit
+from vault.holding import Holding, Origin
+from vault.objects import object_of_claims
+from vault.subjects import give_number
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One result document to issue: its type, its claims (`concept@role` or a bare concept) and validity."""
+
+    type: str
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    valid_until: date | None = None
+    upload: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    change: Change
+    results: tuple[Result, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    document: UUID
+    reason: str
+    legal_basis: str
+
+
+async def approve_dossier(tx: Tx, caller: Caller, approval: Approval, office: Office, now: datetime) -> UUID:
+    """Decide in favour (status 9) and issue every result into its subject's vault.
+
+    Raises ResultRefused for a type this procedure does not produce or claims the type does not attest,
+    EvidencePending while a register still owes an answer, MoveNotAllowed, StaleVersion; then nothing is issued.
+    """
+    case = await load_case(
+        tx, approval.change.dossier, office, expected_version=approval.change.expected_version
+    )
+    require(caller, Action.APPROVE_DOSSIER, case.facts)
+    if caller.id in (case.dossier.filer_id, case.dossier.applicant_id):
+        raise AccessDenied("own_dossier")
+    await move_case(tx, case, Move.APPROVE, caller, now)
+    waiting = tuple(r.requirement for r in case.requirements.values() if r.outcome == Outcome.PENDING_FETCH)
+    if waiting:
+        raise EvidencePending(waiting)
+    if not approval.results and case.procedure.result_types:
+        raise ResultRefused("")
+    for result in approval.results:
+        issued = await _issue(tx, caller, case, result, office, now)
+        tx.add(DossierResult(dossier_id=case.dossier.id, document_id=issued.document, issued_at=now))
+    await tell(tx, case, "processed", now)
+    return case.dossier.id
+
+
+async def return_result(tx: Tx, caller: Caller, change: Change, office: Office, now: datetime) -> UUID:
+    """Hand the result over (status 10); electronic results are already in the vault."""
+    case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
+    require(caller, Action.RETURN_RESULT, case.facts)
+    await move_case(tx, case, Move.RETURN, caller, now)
+    await tell(tx, case, "result_returned", now)
+    return case.dossier.id
+
+
+async def revoke_result(
+    tx: Tx, caller: Caller, revocation: Revocation, office: Office, now: datetime
+) -> UUID:
+    """Revoke a result the caller's agency issued. Live dossiers that rely on it are flagged by the outbox: they
+    may belong to agencies this officer cannot see. Raises NotFound, AccessDenied, DocumentNotUsable."""
+    holding = await documents.revoke_document(tx, caller, revocation.document, "revoked_by_issuer", now)
+    entry = ledger.Entry(
+        kind="document.revoked",
+        subject_id=holding.subject,
+        outcome="SUCCESS",
+        purpose="revocation",
+        legal_basis="LEGAL_DUTY",
+        article=revocation.legal_basis,
+        documents=(holding.document,),
+    )
+    await ledger.record(tx, caller.actor, entry, now)
+    await outbox.put(tx, "document.revoked", {"document": str(holding.document)}, now)
+    await notify(tx, holding.subject, "result_revoked", now, params={"type": holding.type})
+    return holding.document
+
+
+async def _issue(
+    tx: Tx, caller: Caller, case: Case, result: Result, office: Office, now: datetime
+) -> Holding:
+    kind = case.law.document_types.get(result.type)
+    if kind is None or result.type not in case.procedure.result_types:
+        raise ResultRefused(result.type)
+    claims = check_claims(kind, result.claims)
+    claims.setdefault("document.issue_date@document", local_day(now).isoformat())
+    claims = {name: value for name, value in claims.items() if name in {str(c) for c in kind.claims}}
+    subject = _holder(case, kind)
+    issued = await documents.deposit(
+        tx,
+        caller,
+        Deposit(
+            subject=subject,
+            type=kind.id,
+            origin=Origin.ISSUED,
+            level=1,
+            claims=claims,
+            upload=result.upload,
+            issued_on=local_day(now),
+            valid_until=result.valid_until,
+            object_key=await _object_key(tx, case, kind, claims, office, now),
+            deposited_in=case.dossier.id,
+            issuer_agency=caller.agency,
+        ),
+        office.safe,
+        now,
+    )
+    await _number_newborn(tx, subject, claims, office, now)
+    return issued
+
+
+def _holder(case: Case, kind: DocumentType) -> UUID:
+    """Whose vault a result goes to: the child's for what is issued about a child, else the applicant's."""
+    roles = {claim.role for claim in kind.claims}
+    if "child" in roles and "child" in case.parties:
+        return case.parties["child"][0]
+    if "deceased" in roles and "deceased" in case.parties:
+        return case.parties["deceased"][0]
+    return case.dossier.applicant_id
+
+
+async def _number_newborn(
+    tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office, now: datetime
+) -> None:
+    """A birth registration gives the provisional newborn the number and name registers know it by from now on."""
+    number = claims.get("person.personal_id_number@child")
+    name = claims.get("person.full_name@child")
+    if isinstance(number, str) and isinstance(name, str):
+        await give_number(tx, subject, number, name, office.safe, now)
+
+
+async def _object_key(
+    tx: Tx, case: Case, kind: DocumentType, claims: Mapping[str, Any], office: Office, now: datetime
+) -> UUID | None:
+    if kind.object_kind in (ObjectKind.PERSON, ObjectKind.CASE):
+        return None
+    declared = case.dossier.objects.get(kind.object_kind.value)
+    if declared:
+        return UUID(declared)
+    return await object_of_claims(tx, kind, claims, office.safe, now)
+

@@ -1,0 +1,295 @@
+"""What is asked of a person, and the refusal to ask twice.
+
+Every ask is a row with what each relevant register said at that moment, so that the recount can judge it later
+without trusting any outcome stored here. An officer's ask for something held is refused; with a legal reason it
+is allowed, logged, counted and shown to the person at once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from auth.caller import Caller
+from auth.policy import Action, require
+from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event, touch
+from dossiers.errors import AlreadyHeld, LegalReasonUnknown, NothingToAsk
+from dossiers.notices import notify
+from dossiers.records import DossierAsk, DossierOverride
+from dossiers.state import Move, next_state, resume_state
+from procedures.law import ObjectKind, OutcomeClass, Requirement
+from procedures.plan import Outcome, Plan, Planned
+from store import ledger
+from store.database import Tx
+from store.identifiers import new_id
+from vault.notes import Note, write_note
+
+HELD = frozenset({Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH})
+"""Outcomes under which asking the person is refused."""
+
+ASKED = frozenset({Outcome.SUPPLY, Outcome.SHOW, Outcome.SURRENDER})
+
+PENDING_LIMIT = timedelta(days=2)
+"""How long a silent register may hold a dossier up before the person may be asked, counted `with_reason`."""
+
+LEGAL_REASONS: dict[str, str] = {
+    "data_wrong": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
+    "data_missing": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
+    "original_needed": "Nghị định số 118/2025/NĐ-CP",
+    "suspected_forgery": "Luật Giao dịch điện tử số 20/2023/QH15",
+    "pending_too_long": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
+}
+"""Reasons for which the law lets an agency ask for what is held, each with the text cited. To be confirmed by
+counsel before go-live; the list is closed so that each use can be counted by reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One line of a supplement request. `kind` MISSING or UNFIT."""
+
+    requirement: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Supplement:
+    dossier: UUID
+    expected_version: int
+    asks: tuple[Ask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    dossier: UUID
+    expected_version: int
+    requirement: str
+    legal_reason: str
+    text: str
+
+
+def refuse_if_held(planned: Planned | None, requirement: str) -> None:
+    """Raises AlreadyHeld when the plan covers the requirement without the person."""
+    if planned is not None and planned.outcome in HELD:
+        raise AlreadyHeld(requirement)
+
+
+async def sync_asks(tx: Tx, case: Case, found: Plan, now: datetime, fields: Iterable[str] = ()) -> None:
+    """Keep one open ask per paper and form field the plan leaves to the person; close what it no longer asks."""
+    open_asks = {(row.requirement, row.field_key): row for row in await _open_asks(tx, case)}
+    wanted = {key: one for one in found.planned for key in [(one.requirement, None)] if _asks(case, one)}
+    for key, planned in wanted.items():
+        if key not in open_asks:
+            tx.add(_component_ask(case, planned, now))
+    form = next((r.id for r in case.procedure.requirements if r.outcome_class is OutcomeClass.FORM), None)
+    wanted_fields = {(form, field) for field in fields} if form is not None else set()
+    for requirement, field in sorted(wanted_fields - set(open_asks), key=str):
+        tx.add(_field_ask(case, str(requirement), field, now))
+    for key, row in open_asks.items():
+        if row.kind == "COMPONENT" or row.kind == "COUNTER":
+            planned_now = found.by_requirement().get(row.requirement)
+            if planned_now is not None and planned_now.satisfied and planned_now.used:
+                row.answered_by, row.answered_at = planned_now.used[0].version, now
+            elif key not in wanted:
+                row.retracted_at = now
+
+
+async def request_supplement(
+    tx: Tx, caller: Caller, supplement: Supplement, office: Office, now: datetime
+) -> UUID:
+    """Ask the person for what is missing or unfit, all at once. Never for what is held.
+
+    Raises AlreadyHeld, NothingToAsk, MoveNotAllowed, StaleVersion. An AlreadyHeld attempt is told to the person
+    by `record_refused_ask`, in a transaction of its own, because this one rolls back.
+    """
+    case = await load_case(tx, supplement.dossier, office, expected_version=supplement.expected_version)
+    require(caller, Action.REQUEST_SUPPLEMENT, case.facts)
+    next_state(case.status, Move.ASK)
+    for ask in supplement.asks:
+        if ask.kind == "UNFIT":
+            _exclude_unfit(case, ask)
+    found = (await plan_case(tx, case, office)).by_requirement()
+    for ask in supplement.asks:
+        row = case.row(ask.requirement)
+        if ask.kind == "MISSING":
+            if not row.override_id:
+                refuse_if_held(found.get(ask.requirement), ask.requirement)
+            if found[ask.requirement].outcome is Outcome.NOT_APPLICABLE:
+                raise NothingToAsk(ask.requirement)
+        await _record_supplement_ask(tx, caller, case, ask, office, now)
+        row.outcome, row.satisfied = Outcome.SUPPLY, False
+        row.reason, row.reason_params = f"asked_{ask.kind.lower()}", {}
+    case.dossier.resume_status = resume_state(case.status)
+    await move_case(tx, case, Move.ASK, caller, now, asks=len(supplement.asks))
+    await notify(tx, case.dossier.filer_id, "supplement_requested", now, dossier=case.dossier.id)
+    return case.dossier.id
+
+
+async def record_refused_ask(
+    tx: Tx, caller: Caller, dossier_id: UUID, requirement: str, office: Office, now: datetime
+) -> None:
+    """Write down an attempt to ask again, and tell the person, who may object."""
+    case = await load_case(tx, dossier_id, office)
+    record_event(tx, case, "refused_ask", caller, now, requirement=requirement)
+    await _log(tx, caller, case, requirement, "dossier.refused_ask", "REFUSED", now)
+    params = {"requirement": requirement}
+    await notify(tx, case.dossier.filer_id, "refused_ask", now, dossier=dossier_id, params=params)
+
+
+async def override_already_held(
+    tx: Tx, caller: Caller, override: Override, office: Office, now: datetime
+) -> UUID:
+    """Let the officer ask for something held, for a legal reason with its article; shown to the person at once.
+
+    Raises LegalReasonUnknown, NothingToAsk when nothing is held to override, MoveNotAllowed.
+    """
+    case = await load_case(tx, override.dossier, office, expected_version=override.expected_version)
+    require(caller, Action.OVERRIDE_ALREADY_HELD, case.facts)
+    next_state(case.status, Move.ASK)
+    article = LEGAL_REASONS.get(override.legal_reason)
+    if article is None:
+        raise LegalReasonUnknown(override.legal_reason)
+    row = case.row(override.requirement)
+    if Outcome(row.outcome) not in HELD:
+        raise NothingToAsk(override.requirement)
+    record = DossierOverride(
+        id=new_id(),
+        dossier_id=case.dossier.id,
+        requirement=override.requirement,
+        officer_id=caller.id,
+        legal_reason=override.legal_reason,
+        article=article,
+        at=now,
+    )
+    tx.add(record)
+    row.override_id = record.id
+    note = Note(case.dossier.applicant_id, record.id, "override.text", override.text)
+    await write_note(tx, note, office.safe, now)
+    record_event(tx, case, "override", caller, now, requirement=override.requirement)
+    await _log(tx, caller, case, override.requirement, "dossier.override", "OVERRIDDEN", now, article)
+    params = {"requirement": override.requirement, "legal_reason": override.legal_reason, "article": article}
+    await notify(tx, case.dossier.filer_id, "override", now, dossier=case.dossier.id, params=params)
+    touch(case)
+    return case.dossier.id
+
+
+async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
+    return [row for row in await _open_asks(tx, case) if row.kind == "SUPPLEMENT"]
+
+
+def _asks(case: Case, planned: Planned) -> bool:
+    # A requirement hanging on an unanswered question is shown, not yet asked.
+    condition = case.requirement(planned.requirement).condition
+    waiting = condition is not None and any(
+        test.situation in case.dossier.open_situations for test in condition.tests
+    )
+    return planned.outcome in ASKED and not waiting
+
+
+def _component_ask(case: Case, planned: Planned, now: datetime) -> DossierAsk:
+    requirement = case.requirement(planned.requirement)
+    row = case.requirements[planned.requirement]
+    ask = _blank_ask(case, requirement, now)
+    ask.kind = "COMPONENT" if planned.outcome is Outcome.SUPPLY else "COUNTER"
+    ask.declined, ask.override_id = row.declined, row.override_id
+    if planned.satisfied and planned.used and planned.outcome is Outcome.SUPPLY:
+        ask.answered_by, ask.answered_at = planned.used[0].version, now
+    return ask
+
+
+def _field_ask(case: Case, requirement: str, field: str | None, now: datetime) -> DossierAsk:
+    ask = _blank_ask(case, case.requirement(requirement), now)
+    ask.kind, ask.field_key = "FORM_FIELD", field
+    return ask
+
+
+def _blank_ask(case: Case, requirement: Requirement, now: datetime) -> DossierAsk:
+    subjects = case.subjects_of(requirement.subject_role)
+    databases = {source.database for source in requirement.registers}
+    object_key = case.dossier.objects.get(requirement.object_kind.value)
+    return DossierAsk(
+        id=new_id(),
+        dossier_id=case.dossier.id,
+        requirement=requirement.id,
+        subject_id=subjects[0],
+        object_key=UUID(object_key) if object_key and requirement.object_kind is not ObjectKind.PERSON else None,
+        asked_at=now,
+        probes=[
+            {
+                "database": row.database,
+                "document_type": row.document_type,
+                "subject": str(row.subject_id),
+                "probe": row.probe,
+            }
+            for row in case.probes
+            if row.database in databases and row.subject_id in subjects
+        ],
+    )
+
+
+def _exclude_unfit(case: Case, ask: Ask) -> None:
+    row = case.row(ask.requirement)
+    versions = [
+        one.version_id
+        for one in case.evidence
+        if one.requirement == ask.requirement and one.version_id is not None and one.revoked_at is None
+    ]
+    if not versions:
+        raise NothingToAsk(ask.requirement)
+    row.excluded = [*row.excluded, *versions]
+
+
+async def _record_supplement_ask(
+    tx: Tx, caller: Caller, case: Case, ask: Ask, office: Office, now: datetime
+) -> None:
+    record = _blank_ask(case, case.requirement(ask.requirement), now)
+    row = case.row(ask.requirement)
+    record.kind, record.fit, record.asked_by = "SUPPLEMENT", ask.kind, caller.id
+    record.override_id = row.override_id
+    if ask.kind == "UNFIT":
+        record.unfit_version = row.excluded[-1]
+        for one in case.evidence:
+            if one.requirement == ask.requirement and one.version_id in row.excluded:
+                one.revoked_at = now
+    tx.add(record)
+    await tx.flush()
+    note = Note(case.dossier.applicant_id, record.id, "ask.reason", ask.reason)
+    await write_note(tx, note, office.safe, now)
+    await _log(tx, caller, case, ask.requirement, "dossier.ask", ask.kind, now)
+
+
+async def _open_asks(tx: Tx, case: Case) -> list[DossierAsk]:
+    found = await tx.scalars(
+        select(DossierAsk).where(
+            DossierAsk.dossier_id == case.dossier.id,
+            DossierAsk.answered_at.is_(None),
+            DossierAsk.retracted_at.is_(None),
+        )
+    )
+    return list(found)
+
+
+async def _log(
+    tx: Tx,
+    caller: Caller,
+    case: Case,
+    requirement: str,
+    kind: str,
+    outcome: str,
+    now: datetime,
+    article: str | None = None,
+) -> None:
+    entry = ledger.Entry(
+        kind=kind,
+        subject_id=case.dossier.applicant_id,
+        outcome=outcome,
+        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        legal_basis="LEGAL_DUTY",
+        article=article,
+        dossier_id=case.dossier.id,
+        requirement=requirement,
+    )
+    await ledger.record(tx, caller.actor, entry, now)
+

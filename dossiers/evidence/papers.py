@@ -1,0 +1,250 @@
+"""Papers that enter a vault through a filing or at the counter, and the refusal to take one twice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from auth.caller import Caller, CallerKind
+from auth.errors import NotFound
+from auth.policy import Action, SubjectFacts, require
+from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
+from dossiers.clock import local_day
+from dossiers.errors import ClaimsRefused, MoveNotAllowed, RequirementUnknown, TypeNotAccepted
+from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, sync_asks
+from dossiers.notices import notify
+from dossiers.state import Status
+from procedures.law import DocumentType, Law, ObjectKind
+from procedures.plan import Plan
+from store import ledger
+from store.database import Tx
+from vault import documents
+from vault.documents import Deposit
+from vault.holding import Holding, Origin
+from vault.objects import object_of_claims
+from vault.subjects import find_by_number
+from vault.uploads import Announced, Announcement, create_upload
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """A paper to deposit for `subject` (default: the caller), perhaps for one requirement of one dossier."""
+
+    upload: UUID
+    type: str
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    subject: UUID | None = None
+    dossier: UUID | None = None
+    requirement: str | None = None
+
+
+async def announce_upload(
+    tx: Tx, caller: Caller, announcement: Announcement, office: Office, now: datetime
+) -> Announced:
+    """Open an upload. Refused at once when the requirement it is for is covered without it.
+
+    Raises AlreadyHeld, TypeNotAccepted, RequirementUnknown and the vault's intake refusals.
+    """
+    kind = _known_type(office.laws.on(local_day(now)), announcement.type)
+    if announcement.dossier is not None and announcement.requirement is not None:
+        case = await load_case(tx, announcement.dossier, office, lock=False)
+        require(caller, Action.ADD_DOCUMENT, case.facts)
+        await _refuse_unneeded(tx, case, announcement.requirement, kind, office)
+    return await create_upload(tx, caller, announcement, office.safe, now)
+
+
+async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now: datetime) -> Holding:
+    """A person deposits their own paper (level 3). For a dossier, it must be one the plan asks of them.
+
+    Raises AlreadyHeld, TypeNotAccepted, ClaimsRefused, MoveNotAllowed and the vault's intake refusals.
+    """
+    subject = paper.subject or caller.id
+    require(caller, Action.ADD_DOCUMENT, SubjectFacts(subject))
+    assert subject is not None
+    law = office.laws.on(local_day(now))
+    kind = _known_type(law, paper.type)
+    claims = check_claims(kind, paper.claims)
+    case = None
+    if paper.dossier is not None:
+        case = await load_case(tx, paper.dossier, office)
+        require(caller, Action.ADD_DOCUMENT, case.facts)
+        if case.status not in (Status.DRAFT, Status.SUPPLEMENT_REQUESTED):
+            raise MoveNotAllowed(case.status, "addDocument")
+        if paper.requirement is not None:
+            await _refuse_unneeded(tx, case, paper.requirement, kind, office)
+            subject = _subject_for(caller, case, paper.requirement, subject)
+    kept = await documents.deposit(
+        tx,
+        caller,
+        Deposit(
+            subject=subject,
+            type=kind.id,
+            origin=Origin.SELF,
+            level=3,
+            claims=claims,
+            upload=paper.upload,
+            issued_on=_issued_on(claims),
+            object_key=await _object_key(tx, case, kind, claims, office, now),
+            bound_to=case.dossier.id if case is not None and kind.case_bound else None,
+            deposited_in=case.dossier.id if case is not None else None,
+        ),
+        office.safe,
+        now,
+    )
+    if case is not None:
+        await take_into_dossier(tx, caller, case, kept, office, now)
+    return kept
+
+
+async def digitise_document(
+    tx: Tx, caller: Caller, paper: Paper, office: Office, now: datetime
+) -> Holding:
+    """An officer scans a paper against its original, once (level 2, seen): Circular 03/2025/TT-VPCP, Article 5.
+
+    The person is told. Raises TypeNotAccepted, ClaimsRefused, AlreadyHeld when a dossier's plan covers it.
+    """
+    require(caller, Action.DIGITISE_DOCUMENT, SubjectFacts(None))
+    if paper.subject is None:
+        raise NotFound
+    kind = _known_type(office.laws.on(local_day(now)), paper.type)
+    claims = check_claims(kind, paper.claims)
+    case = await load_case(tx, paper.dossier, office) if paper.dossier is not None else None
+    if case is not None:
+        require(caller, Action.DIGITISE_DOCUMENT, case.facts)
+    kept = await documents.deposit(
+        tx,
+        caller,
+        Deposit(
+            subject=paper.subject,
+            type=kind.id,
+            origin=Origin.DIGITISED,
+            level=2,
+            claims=claims,
+            upload=paper.upload,
+            issued_on=_issued_on(claims),
+            object_key=await _object_key(tx, case, kind, claims, office, now),
+            bound_to=case.dossier.id if case is not None and kind.case_bound else None,
+            deposited_in=case.dossier.id if case is not None else None,
+            issuer_agency=caller.agency,
+        ),
+        office.safe,
+        now,
+    )
+    await notify(tx, paper.subject, "digitised", now, params={"type": kind.id})
+    return kept
+
+
+async def identify_subject(
+    tx: Tx, caller: Caller, citizen_number: str, office: Office, now: datetime
+) -> UUID:
+    """Find the person standing at the counter by number. Logged and told to them: a look-up of a person is a
+    reading of their data. Raises NotFound."""
+    require(caller, Action.DIGITISE_DOCUMENT, SubjectFacts(None))
+    subject = await find_by_number(tx, citizen_number, office.safe)
+    if subject is None:
+        raise NotFound
+    entry = ledger.Entry(
+        kind="subject.identified",
+        subject_id=subject,
+        outcome="SUCCESS",
+        purpose="counter",
+        legal_basis="LEGAL_DUTY",
+        article="Nghị định số 118/2025/NĐ-CP",
+    )
+    await ledger.record(tx, caller.actor, entry, now)
+    return subject
+
+
+async def take_into_dossier(
+    tx: Tx, caller: Caller, case: Case, kept: Holding, office: Office, now: datetime
+) -> Plan:
+    """Plan again with the new paper. In a supplement it waits for `answer_supplement` to be handed over."""
+    await tx.flush()
+    found = await plan_case(tx, case, office)
+    if case.status is Status.DRAFT:
+        await write_plan(tx, case, found)
+        await sync_asks(tx, case, found, now)
+    record_event(tx, case, "deposited", caller, now, detail={"type": kept.type})
+    touch(case)
+    return found
+
+
+def check_claims(kind: DocumentType, claims: Mapping[str, Any]) -> dict[str, Any]:
+    """Claims the type attests, as `concept@role`; a bare concept is completed when one role bears it.
+
+    Raises ClaimsRefused naming those it does not attest or whose value is not a plain one.
+    """
+    attested = {str(claim) for claim in kind.claims}
+    complete: dict[str, Any] = {}
+    refused: list[str] = []
+    for name, value in claims.items():
+        bearers = [one for one in attested if one == name or one.split("@")[0] == name]
+        if len(bearers) == 1 and isinstance(value, str | int | float | bool) and _plain(value):
+            complete[bearers[0]] = value
+        else:
+            refused.append(name)
+    if refused:
+        raise ClaimsRefused(kind.id, tuple(sorted(refused)))
+    return complete
+
+
+async def _refuse_unneeded(
+    tx: Tx, case: Case, requirement: str, kind: DocumentType, office: Office
+) -> None:
+    asked = case.requirement(requirement)
+    if case.status is Status.SUPPLEMENT_REQUESTED:
+        # The officer's ask has already passed the same refusal, or a counted override.
+        if requirement not in {row.requirement for row in await open_supplement_asks(tx, case)}:
+            _refuse_lost_or_held(case, requirement)
+    else:
+        found = (await plan_case(tx, case, office)).by_requirement()
+        refuse_if_held(found.get(requirement), requirement)
+    accepted = {one.document_type for one in asked.accepts} | {asked.document_type}
+    if kind.id not in accepted:
+        raise TypeNotAccepted(requirement, kind.id)
+
+
+def _refuse_lost_or_held(case: Case, requirement: str) -> None:
+    # After a withdrawal the person may answer with another paper instead of consenting again.
+    if case.row(requirement).reason != "consent_withdrawn":
+        raise RequirementUnknown(requirement)
+
+
+def _subject_for(caller: Caller, case: Case, requirement: str, given: UUID) -> UUID:
+    """The vault a dossier's paper goes to: its subject's, if the caller may act for them, else the depositor's."""
+    for subject in case.subjects_of(case.requirement(requirement).subject_role):
+        if caller.kind is CallerKind.CITIZEN and subject in caller.subjects:
+            return subject
+    return given
+
+
+async def _object_key(
+    tx: Tx, case: Case | None, kind: DocumentType, claims: Mapping[str, Any], office: Office, now: datetime
+) -> UUID | None:
+    if kind.object_kind in (ObjectKind.PERSON, ObjectKind.CASE):
+        return None
+    if case is not None and kind.object_kind.value in case.dossier.objects:
+        return UUID(case.dossier.objects[kind.object_kind.value])
+    return await object_of_claims(tx, kind, claims, office.safe, now)
+
+
+def _known_type(law: Law, document_type: str) -> DocumentType:
+    kind = law.document_types.get(document_type)
+    if kind is None or kind.application_form or kind.members:
+        raise TypeNotAccepted(None, document_type)
+    return kind
+
+
+def _issued_on(claims: Mapping[str, Any]) -> date | None:
+    value = claims.get("document.issue_date@document")
+    if not isinstance(value, str):
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _plain(value: object) -> bool:
+    return not isinstance(value, str) or (len(value) <= 2_000 and "\x00" not in value)

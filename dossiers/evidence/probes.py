@@ -1,0 +1,230 @@
+"""Asking the State's registers for a dossier, so that the person need not be asked.
+
+Registers are never called inside a transaction: questions are read, asked, and their answers recorded, each in
+its own. Down is not missing: a silent register leaves the requirement pending and is asked again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+
+from auth.caller import Caller
+from connectors.registers import Answer, RegisterQuery, Registers
+from dossiers.evidence.asks import sync_asks
+from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
+from dossiers.notices import notify
+from dossiers.records import Dossier, DossierEvidence, RegisterProbe
+from dossiers.state import Status
+from procedures.plan import Outcome, Plan, Planned, Probe, RegisterQuestion
+from store import ledger
+from store.database import Database, Tx
+from store.identifiers import new_id
+from vault.documents import Deposit, deposit, version_digest
+from vault.holding import Holding, Origin
+from vault.objects import object_of_claims
+from vault.subjects import profile_of
+
+RETRY = timedelta(seconds=30)
+ROUNDS = 4
+"""A register that lacks the fact may leave another one to ask; each round settles at least one question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question with what its register needs to answer it."""
+
+    question: RegisterQuestion
+    query: RegisterQuery
+
+
+async def settle_registers(
+    database: Database, registers: Registers, caller: Caller, dossier_id: UUID, office: Office, now: datetime
+) -> None:
+    """Ask every register the plan would read for the caller's own subjects until nothing new is learnt."""
+    for _ in range(ROUNDS):
+        async with database.reading(caller.actor) as tx:
+            asked = await questions_of(tx, caller, dossier_id, office, now)
+        if not asked:
+            return
+        answers = await registers.ask_all([one.query for one in asked])
+        async with database.writing(caller.actor) as tx:
+            pairs = list(zip((one.question for one in asked), answers, strict=True))
+            await record_answers(tx, caller, dossier_id, pairs, office, now)
+
+
+async def questions_of(
+    tx: Tx, caller: Caller, dossier_id: UUID, office: Office, now: datetime
+) -> list[Asked]:
+    """What the plan would read from registers and has not, for subjects the caller may answer for."""
+    dossier = await tx.scalar(select(Dossier).where(Dossier.id == dossier_id))
+    if dossier is None or dossier.status not in (Status.DRAFT, *_WAITING):
+        return []
+    case = await load_case(tx, dossier_id, office, lock=False)
+    found = await plan_case(tx, case, office)
+    purpose = f"urn:vn:tthc:{case.procedure.code or case.procedure.id}"
+    asked = []
+    for question in _unsettled(case, found, now):
+        if question.subject in caller.subjects:
+            profile = await profile_of(tx, question.subject, office.safe)
+            if profile.number is not None:
+                query = RegisterQuery(question.database, question.document_type, profile.number, purpose)
+                asked.append(Asked(question, query))
+    return asked
+
+
+async def record_answers(
+    tx: Tx,
+    caller: Caller,
+    dossier_id: UUID,
+    answers: Sequence[tuple[RegisterQuestion, Answer]],
+    office: Office,
+    now: datetime,
+) -> None:
+    """Keep what each register said, seal what it found into the dossier's draft, plan again, log the asking."""
+    case = await load_case(tx, dossier_id, office)
+    for question, answer in answers:
+        await _record(tx, caller, case, question, answer, office, now)
+    await tx.flush()
+    found = await plan_case(tx, case, office)
+    if case.status is Status.DRAFT:
+        await write_plan(tx, case, found)
+        await sync_asks(tx, case, found, now)
+    else:
+        await _heal(tx, caller, case, found.by_requirement(), now)
+    touch(case)
+
+
+_WAITING = (Status.NEWLY_FILED, Status.RECEIVED, Status.PROCESSING, Status.SUPPLEMENT_REQUESTED)
+
+
+def _unsettled(case: Case, found: Plan, now: datetime) -> list[RegisterQuestion]:
+    questions: dict[RegisterQuestion, None] = {}
+    for planned in found.planned:
+        if planned.outcome not in (Outcome.FETCH, Outcome.PENDING_FETCH):
+            continue
+        for used in planned.used:
+            if used.register is not None and _due(case.probe_of(used.register), now):
+                questions[used.register] = None
+    return list(questions)
+
+
+def _due(row: RegisterProbe | None, now: datetime) -> bool:
+    return row is None or (row.probe == Probe.DOWN and row.retry_at is not None and row.retry_at <= now)
+
+
+async def _record(
+    tx: Tx,
+    caller: Caller,
+    case: Case,
+    question: RegisterQuestion,
+    answer: Answer,
+    office: Office,
+    now: datetime,
+) -> None:
+    row = case.probe_of(question)
+    if row is None:
+        row = RegisterProbe(
+            id=new_id(),
+            dossier_id=case.dossier.id,
+            database=question.database,
+            document_type=question.document_type,
+            subject_id=question.subject,
+        )
+        case.probes.append(row)
+        tx.add(row)
+    row.probe, row.at = answer.probe, now
+    down = answer.probe == Probe.DOWN
+    row.first_down_at = (row.first_down_at or now) if down else None
+    row.retry_at = now + RETRY if down else None
+    if answer.probe == Probe.FOUND and row.document_id is None:
+        row.document_id = (await _seal_answer(tx, caller, case, question, answer, office, now)).document
+    await ledger.record(
+        tx,
+        caller.actor,
+        ledger.Entry(
+            kind="register.asked",
+            subject_id=question.subject,
+            outcome=answer.probe,
+            purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+            legal_basis="OWN_REQUEST",
+            dossier_id=case.dossier.id,
+            register=question.database,
+        ),
+        now,
+    )
+
+
+async def _seal_answer(
+    tx: Tx,
+    caller: Caller,
+    case: Case,
+    question: RegisterQuestion,
+    answer: Answer,
+    office: Office,
+    now: datetime,
+) -> Holding:
+    kind = case.law.document_types[question.document_type]
+    return await deposit(
+        tx,
+        caller,
+        Deposit(
+            subject=question.subject,
+            type=question.document_type,
+            origin=Origin.REGISTER,
+            level=1,
+            claims=answer.claims,
+            issued_on=answer.issued_on,
+            valid_until=answer.valid_until,
+            object_key=await object_of_claims(tx, kind, answer.claims, office.safe, now),
+            bound_to=case.dossier.id,
+            deposited_in=case.dossier.id,
+            register=question.database,
+        ),
+        office.safe,
+        now,
+    )
+
+
+async def _heal(tx: Tx, caller: Caller, case: Case, planned: Mapping[str, Planned], now: datetime) -> None:
+    """A register that was down at submission has answered: the pending requirement takes its real outcome."""
+    for row in case.requirements.values():
+        if row.outcome != Outcome.PENDING_FETCH:
+            continue
+        pending = [one for one in case.evidence if one.requirement == row.requirement and not one.revoked_at]
+        healed = [one for one in pending if await _take_answer(tx, case, one)]
+        if pending and len(healed) == len(pending):
+            row.outcome, row.satisfied, row.reason = Outcome.FETCH, True, "register_answers"
+            row.reason_params = {"database": pending[0].register or ""}
+            record_event(tx, case, "healed", caller, now, requirement=row.requirement)
+            params = {"requirement": row.requirement}
+            await notify(
+                tx, case.dossier.filer_id, "register_healed", now, dossier=case.dossier.id, params=params
+            )
+            continue
+        now_planned = planned.get(row.requirement)
+        if now_planned is not None and now_planned.outcome is Outcome.SUPPLY:
+            # The register is up and lacks the fact: only now may the agency ask for the paper (66.7, Art. 2).
+            row.outcome, row.satisfied, row.reason = Outcome.SUPPLY, False, now_planned.reason.code
+            row.reason_params = dict(now_planned.reason.params)
+            record_event(tx, case, "register_lacks", caller, now, requirement=row.requirement)
+
+
+async def _take_answer(tx: Tx, case: Case, evidence: DossierEvidence) -> bool:
+    if evidence.version_id is not None:
+        return True
+    for row in case.probes:
+        if (row.database, row.document_type, row.subject_id, row.probe) == (
+            evidence.register,
+            evidence.document_type,
+            evidence.subject_id,
+            Probe.FOUND,
+        ):
+            holding = next((h for h in case.holdings.values() if h.document == row.document_id), None)
+            if holding is not None:
+                evidence.document_id, evidence.version_id = holding.document, holding.version
+                evidence.digest = await version_digest(tx, holding.version)
+                return True
+    return False

@@ -1,0 +1,333 @@
+"""A person's own way through one filing: preview, open, answer, fill in, decline, submit, withdraw.
+
+Every branch of a use case is here, top to bottom; what is held and what is asked is the planner's, what is shown
+to whom is `pins`', what registers say is `probes`'.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from auth.caller import Caller
+from auth.policy import Action, SubjectFacts, require
+from dossiers.evidence.asks import HELD, sync_asks
+from dossiers.case import Case, Office, load_case, move_case, plan_case, procedure_of, record_event, touch, write_plan
+from dossiers.clock import due_date, local_day
+from dossiers.errors import (
+    AgencyNotCompetent,
+    EvidenceMissing,
+    Gap,
+    MoveNotAllowed,
+    NotReusable,
+    ObjectUndeclared,
+    SituationsOpen,
+)
+from dossiers.forms import freeze_form, write_form
+from dossiers.notices import notify
+from dossiers.numbers import next_code
+from dossiers.parties import Party, parties_of
+from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_others
+from dossiers.records import Dossier, DossierParty
+from dossiers.state import Move, Status
+from procedures.law import Channel, ObjectKind, Procedure, Requirement
+from procedures.plan import Outcome, Plan, Planned
+from procedures.records import Agency
+from store import ledger, outbox
+from store.database import Tx
+from store.identifiers import new_id
+from vault.documents import object_of
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectChoice:
+    """Which parcel, building, premises, vehicle or event the filing is about: that of a held document, or
+    (`document` None) one nothing held is about."""
+
+    kind: ObjectKind
+    document: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    procedure: str
+    agency: UUID
+    answers: Mapping[str, bool] = field(default_factory=dict)
+    parties: tuple[Party, ...] = ()
+    objects: tuple[ObjectChoice, ...] = ()
+    on_behalf_of: UUID | None = None
+    form: Mapping[str, Any] = field(default_factory=dict)
+    channel: Channel = Channel.ONLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change to a dossier the caller has seen at `expected_version`."""
+
+    dossier: UUID
+    expected_version: int
+
+
+async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office, now: datetime) -> UUID:
+    """Open a draft and plan it. No agency sees a draft.
+
+    Registers are asked afterwards, outside this transaction (`probes.settle_registers`).
+    Raises ProcedureUnknown, AgencyNotCompetent, PartyRefused, ObjectUndeclared, FormIncomplete.
+    """
+    applicant = opening.on_behalf_of or caller.id
+    require(caller, Action.OPEN_DOSSIER, SubjectFacts(applicant))
+    assert applicant is not None
+    today = local_day(now)
+    law = office.laws.on(today)
+    procedure = procedure_of(law, opening.procedure)
+    await _competent_agency(tx, opening.agency, procedure)
+    dossier = Dossier(
+        id=new_id(),
+        procedure_id=procedure.id,
+        applicant_id=applicant,
+        filer_id=caller.id,
+        filer_relation=caller.represented.get(applicant, "self"),
+        agency_id=opening.agency,
+        channel=opening.channel.value,
+        status=Status.DRAFT,
+        version=1,
+        law_version=law.version,
+        filing_day=today,
+        answers=_known_answers(procedure, opening.answers),
+        objects=await _declared_objects(tx, caller, opening.objects),
+        declared_absent=[],
+        open_situations=[],
+        opened_at=now,
+    )
+    tx.add(dossier)
+    await tx.flush()
+    for role, subjects in (await parties_of(tx, caller, applicant, opening.parties, office, now)).items():
+        tx.add_all(DossierParty(dossier_id=dossier.id, role=role, subject_id=one) for one in subjects)
+    await tx.flush()
+    case = await load_case(tx, dossier.id, office)
+    await _replan(tx, caller, case, office, now)
+    await write_form(tx, caller, case, opening.form, office, now)
+    record_event(tx, case, "opened", caller, now, to_status=Status.DRAFT)
+    return dossier.id
+
+
+async def answer_situations(
+    tx: Tx, caller: Caller, change: Change, answers: Mapping[str, bool], office: Office, now: datetime
+) -> UUID:
+    """Answer yes/no questions; an answer that a higher-ranked paper does not exist is kept as its declaration."""
+    case = await _draft(tx, caller, change, Action.ANSWER_SITUATIONS, office, now)
+    known = _known_answers(case.procedure, answers)
+    case.dossier.answers = {**case.dossier.answers, **known}
+    case.dossier.declared_absent = sorted(_declared_absent(case))
+    record_event(tx, case, "answered", caller, now, detail={"situations": sorted(known)})
+    await _replan(tx, caller, case, office, now)
+    touch(case)
+    return case.dossier.id
+
+
+async def update_dossier_form(
+    tx: Tx, caller: Caller, change: Change, patch: Mapping[str, Any], office: Office, now: datetime
+) -> UUID:
+    """Merge declared values. Raises FormIncomplete for fields that are read-only, unknown or of a wrong type."""
+    case = await _draft(tx, caller, change, Action.UPDATE_DOSSIER_FORM, office, now)
+    await plan_case(tx, case, office)
+    await write_form(tx, caller, case, patch, office, now)
+    touch(case)
+    return case.dossier.id
+
+
+async def decline_reuse(
+    tx: Tx, caller: Caller, change: Change, requirement: str, office: Office, now: datetime
+) -> UUID:
+    """Let the person bring the paper themself. Counted `declined_reuse`, never `asked_again`."""
+    case = await _draft(tx, caller, change, Action.DECLINE_REUSE, office, now)
+    row = case.row(requirement)
+    if Outcome(row.outcome) not in HELD:
+        raise NotReusable(requirement)
+    row.declined = True
+    record_event(tx, case, "declined_reuse", caller, now, requirement=requirement)
+    await _replan(tx, caller, case, office, now)
+    touch(case)
+    return case.dossier.id
+
+
+async def replan_draft(tx: Tx, caller: Caller, dossier_id: UUID, office: Office, now: datetime) -> None:
+    """Plan a draft again after something was deposited for it."""
+    case = await load_case(tx, dossier_id, office, on=local_day(now))
+    if case.status is Status.DRAFT:
+        await _replan(tx, caller, case, office, now)
+        touch(case)
+
+
+async def submit_dossier(
+    tx: Tx, caller: Caller, change: Change, notice_sha256: str | None, office: Office, now: datetime
+) -> UUID:
+    """Freeze the evidence and start the legal clock, under the law of this day.
+
+    Raises SituationsOpen, ObjectUndeclared, EvidenceMissing with every gap, FormIncomplete, ConsentRequired,
+    ConsentStale, ConsentOutstanding, so that a person is asked once.
+    """
+    case = await _draft(tx, caller, change, Action.SUBMIT_DOSSIER, office, now)
+    found = await _replan(tx, caller, case, office, now)
+    _refuse_gaps(case, found)
+    state = await freeze_form(tx, caller, case, office, now)
+    await sync_asks(tx, case, found, now, fields=_asked_fields(case, state.declared))
+    await give_consents(tx, caller, case, notice_sha256, office, now)
+    await pin_rest_and_others(tx, caller, case, now)
+    agency = await tx.get_one(Agency, case.dossier.agency_id)
+    case.dossier.code = await next_code(tx, agency.id, agency.code, local_day(now))
+    case.dossier.submitted_at = now
+    due = due_date(now, case.procedure.time_limit, case.procedure.cutoff)
+    case.dossier.due_on = due.on if due is not None else None
+    await move_case(tx, case, Move.SUBMIT, caller, now)
+    await _log(tx, caller, case, "dossier.submitted", now)
+    await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
+    await notify(tx, case.dossier.filer_id, "submitted", now, dossier=case.dossier.id)
+    return case.dossier.id
+
+
+async def pin_rest_and_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
+    """Pin others' approved evidence, then what needs no approval. Raises ConsentOutstanding."""
+    await pin_others(tx, caller, case, now)
+    await pin_rest(tx, case, now)
+
+
+async def withdraw_dossier(
+    tx: Tx, caller: Caller, change: Change, office: Office, now: datetime
+) -> UUID:
+    """Take a filing back before it is decided (status 7). Raises MoveNotAllowed."""
+    case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
+    require(caller, Action.WITHDRAW_DOSSIER, case.facts)
+    await move_case(tx, case, Move.WITHDRAW, caller, now)
+    for row in case.evidence:
+        row.revoked_at = row.revoked_at or now
+    await _log(tx, caller, case, "dossier.withdrawn", now)
+    await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
+    return case.dossier.id
+
+
+async def _draft(
+    tx: Tx, caller: Caller, change: Change, action: Action, office: Office, now: datetime
+) -> Case:
+    case = await load_case(
+        tx, change.dossier, office, expected_version=change.expected_version, on=local_day(now)
+    )
+    require(caller, action, case.facts)
+    if case.status is not Status.DRAFT:
+        raise MoveNotAllowed(case.status, action.value)
+    return case
+
+
+async def _replan(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> Plan:
+    found = await plan_case(tx, case, office)
+    if _adopt_objects(case, found):
+        found = await plan_case(tx, case, office)
+    await write_plan(tx, case, found)
+    await tx.flush()
+    await sync_asks(tx, case, found, now)
+    await request_others(tx, caller, case, now)
+    return found
+
+
+def _adopt_objects(case: Case, found: Plan) -> bool:
+    """Fix objects the plan assumed beyond doubt, and name anew those nothing held is about.
+
+    The paper that is itself the object of the procedure names it. Anything else the plan merely assumed must be
+    said by the person: a drawing of one house never serves another. Raises ObjectUndeclared.
+    """
+    adopted: dict[str, str] = {}
+    unclear: set[str] = set()
+    for planned in found.planned:
+        requirement = case.requirement(planned.requirement)
+        kind = requirement.object_kind.value
+        if planned.assumed_object and planned.used and planned.used[0].version is not None:
+            key = case.holdings[planned.used[0].version].object_key
+            if key is not None and (requirement.self_object or _only_event(case, requirement)):
+                adopted[kind] = str(key)
+            else:
+                unclear.add(kind)
+    if unclear - set(adopted):
+        raise ObjectUndeclared(tuple(sorted(unclear - set(adopted))))
+    kinds = {one.object_kind for one in case.procedure.requirements} - {ObjectKind.PERSON, ObjectKind.CASE}
+    new = {kind.value: str(new_id()) for kind in kinds if kind.value not in case.dossier.objects}
+    case.dossier.objects = {**new, **case.dossier.objects, **adopted}
+    return bool(adopted)
+
+
+def _only_event(case: Case, requirement: Requirement) -> bool:
+    """A birth, marriage or death of which the person holds papers of just one is beyond doubt the one meant."""
+    accepted = {one.document_type for one in requirement.accepts}
+    events = {one.object_key for one in case.holdings.values() if one.type in accepted}
+    return requirement.object_kind is ObjectKind.EVENT and len(events) == 1
+
+
+def _refuse_gaps(case: Case, found: Plan) -> None:
+    if found.open_situations:
+        raise SituationsOpen(found.open_situations)
+    gaps = tuple(
+        Gap(one.requirement, one.outcome, one.reason) for one in found.planned if _is_gap(case, one)
+    )
+    if gaps:
+        raise EvidenceMissing(gaps)
+
+
+def _is_gap(case: Case, planned: Planned) -> bool:
+    return planned.outcome is Outcome.SUPPLY and not planned.satisfied
+
+
+def _asked_fields(case: Case, declared: Mapping[str, Any]) -> list[str]:
+    """Fields the person had to declare although somebody else attests such facts (prefill is not `declare`)."""
+    form = case.procedure.form
+    if form is None:
+        return []
+    return [one.key for one in form.fields if one.key in declared and one.prefill != "declare" and one.concept]
+
+
+def _known_answers(procedure: Procedure, answers: Mapping[str, bool]) -> dict[str, Any]:
+    asked = {one.id for one in procedure.situations}
+    return {key: value for key, value in answers.items() if key in asked}
+
+
+def _declared_absent(case: Case) -> set[str]:
+    absent: set[str] = set()
+    for requirement in case.procedure.requirements:
+        condition = requirement.condition
+        if condition is None or not condition.higher_components:
+            continue
+        if all(case.dossier.answers.get(test.situation) is test.when for test in condition.tests):
+            absent.update(condition.higher_components)
+    return absent
+
+
+async def _declared_objects(
+    tx: Tx, caller: Caller, choices: tuple[ObjectChoice, ...]
+) -> dict[str, Any]:
+    declared: dict[str, Any] = {}
+    for choice in choices:
+        key = await object_of(tx, caller, choice.document) if choice.document is not None else None
+        declared[choice.kind.value] = str(key or new_id())
+    return declared
+
+
+async def _competent_agency(tx: Tx, agency_id: UUID, procedure: Procedure) -> Agency:
+    agency = await tx.scalar(select(Agency).where(Agency.id == agency_id, Agency.active))
+    competent = {*procedure.executing_agency_types, *procedure.reception_agency_types}
+    if agency is None or agency.type_id not in competent:
+        raise AgencyNotCompetent
+    return agency
+
+
+async def _log(tx: Tx, caller: Caller, case: Case, kind: str, now: datetime) -> None:
+    entry = ledger.Entry(
+        kind=kind,
+        subject_id=case.dossier.applicant_id,
+        outcome="SUCCESS",
+        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        legal_basis="OWN_REQUEST",
+        dossier_id=case.dossier.id,
+    )
+    await ledger.record(tx, caller.actor, entry, now)
+

@@ -1,0 +1,54 @@
+"""Who takes part in a filing, by role."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from auth.caller import Caller
+from dossiers.case import Office
+from dossiers.errors import PartyRefused
+from store.database import Tx
+from vault.subjects import find_by_number, register_newborn
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Who fills a role: somebody the caller acts for (`subject`), somebody named by number, or, for a child
+    with neither, a newborn who has no number yet."""
+
+    role: str
+    subject: UUID | None = None
+    citizen_number: str | None = None
+
+
+async def parties_of(
+    tx: Tx, caller: Caller, applicant: UUID, named: tuple[Party, ...], office: Office, now: datetime
+) -> dict[str, tuple[UUID, ...]]:
+    """Role to subjects, applicant and filer always among them. Raises PartyRefused.
+
+    A subject id is accepted only of the caller's own subjects: anyone else is named by number, so that an id seen
+    somewhere opens nothing. An unknown number and a number out of reach are refused alike.
+    """
+    assert caller.id is not None
+    parties: dict[str, tuple[UUID, ...]] = {"applicant": (applicant,), "filer": (caller.id,)}
+    for party in named:
+        if party.role in ("applicant", "filer"):
+            raise PartyRefused(party.role)
+        subject = await _resolve(tx, caller, party, office, now)
+        parties[party.role] = (*parties.get(party.role, ()), subject)
+    return parties
+
+
+async def _resolve(tx: Tx, caller: Caller, party: Party, office: Office, now: datetime) -> UUID:
+    if party.subject is not None:
+        if party.subject not in caller.subjects:
+            raise PartyRefused(party.role)
+        return party.subject
+    if party.citizen_number is not None:
+        found = await find_by_number(tx, party.citizen_number, office.safe)
+        if found is None:
+            raise PartyRefused(party.role)
+        return found
+    if party.role != "child":
+        raise PartyRefused(party.role)
+    return await register_newborn(tx, caller, None, office.safe, now)
