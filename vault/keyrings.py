@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from vault import envelope
+from vault.blob_files import sync_folder
 from vault.envelope import Context
 from vault.errors import KeyMissing, KeyRingRefused
 
@@ -114,7 +115,7 @@ def create(path: Path) -> None:
         raise KeyRingRefused("exists") from None
     finally:
         draft.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _read_private(path: Path) -> bytes:
@@ -152,11 +153,3 @@ def _parse(raw: bytes) -> dict[str, Any]:
 
 def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode("ascii")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

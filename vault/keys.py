@@ -1,8 +1,8 @@
 """Subject keys: made, opened for the length of one block, destroyed. They rest wrapped in their own database.
 
 Root key → subject key → version key. A subject key wraps version keys and seals small values about the
-subject; a version key seals one version's bytes, digest and claims. No key is kept beyond the block that opened
-it, so destroying a row ends every later reading at once.
+subject; a version key seals one version's bytes, digest and claims. No key is kept beyond the block that
+opened it, so destroying a row ends every later reading at once.
 """
 
 import hmac
@@ -118,8 +118,11 @@ class SubjectKey:
 
 
 class Keys:
-    """The keys database, with its own engine. Every statement is a transaction of its own: a key is made before
-    the rows it seals, and an orphaned key seals nothing."""
+    """The keys database, with its own engine.
+
+    Every statement is a transaction of its own: a key is made before the rows it seals, and an orphaned key
+    seals nothing.
+    """
 
     def __init__(self, database_url: str, keyring: KeyRing, *, pool_size: int = 5) -> None:
         self.engine = create_async_engine(database_url, pool_size=pool_size, isolation_level="AUTOCOMMIT")
