@@ -3,13 +3,16 @@
 Owns the way from rows to the planner's question and from the plan back to rows. Decides nothing itself.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
+from procedures.planner import plan
 from sqlalchemy import delete, select
+from vault.documents import holdings
+from vault.subjects import askable
 
 from auth.caller import Caller
 from auth.errors import NotFound
@@ -27,14 +30,10 @@ from dossiers.state import Move, Status, next_state
 from procedures.catalogue import LawBook
 from procedures.law import Channel, Law, ObjectKind, Procedure, Requirement
 from procedures.plan import Filing, Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
-from procedures.planner import plan
 from store.database import Tx
 from store.identifiers import new_id
-from vault.documents import holdings
 from vault.holding import Holding, Origin
 from vault.safe import Safe
-from vault.subjects import askable
-
 
 R = TypeVar("R", DossierParty, DossierRequirement, DossierEvidence, RegisterProbe)
 
@@ -143,9 +142,7 @@ def procedure_of(law: Law, key: str) -> Procedure:
     return procedure
 
 
-async def plan_case(
-    tx: Tx, case: Case, office: Office, *, health: Mapping[str, Probe] | None = None
-) -> Plan:
+async def plan_case(tx: Tx, case: Case, office: Office, *, health: Mapping[str, Probe] | None = None) -> Plan:
     """Plan the dossier anew with what is held now and what the registers said. Writes nothing."""
     subjects = sorted({subject for group in case.parties.values() for subject in group})
     held = await holdings(tx, subjects, case.dossier.id)
@@ -154,11 +151,16 @@ async def plan_case(
     return plan(_filing(case, held, numbered, health or {}))
 
 
-async def write_plan(tx: Tx, case: Case, found: Plan) -> None:
-    """Put the plan into rows: one outcome per requirement, one unpinned evidence row per thing disclosed."""
+async def write_plan(tx: Tx, case: Case, found: Plan, only: Collection[str] | None = None) -> None:
+    """Put the plan into rows: one outcome per requirement, one unpinned evidence row per thing disclosed.
+
+    `only` limits it to the requirements a supplement reopened; the rest stay as frozen at submission.
+    """
     case.dossier.open_situations = list(found.open_situations)
     case.dossier.optimal = found.optimal
     for position, planned in enumerate(found.planned):
+        if only is not None and planned.requirement not in only:
+            continue
         row = case.requirements.get(planned.requirement)
         if row is None:
             row = DossierRequirement(
@@ -169,7 +171,9 @@ async def write_plan(tx: Tx, case: Case, found: Plan) -> None:
         row.position, row.outcome, row.satisfied = position, planned.outcome.value, planned.satisfied
         row.reason, row.reason_params = planned.reason.code, dict(planned.reason.params)
         row.warnings = [{"code": one.code, "params": dict(one.params)} for one in planned.warnings]
-    await _rewrite_evidence(tx, case, found.planned)
+    await _rewrite_evidence(
+        tx, case, [one for one in found.planned if only is None or one.requirement in only]
+    )
 
 
 async def move_case(tx: Tx, case: Case, move: Move, caller: Caller, now: datetime, **detail: Any) -> None:

@@ -11,11 +11,22 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from vault.documents import object_of
 
 from auth.caller import Caller
+from auth.errors import Unauthenticated
 from auth.policy import Action, SubjectFacts, require
-from dossiers.evidence.asks import HELD, sync_asks
-from dossiers.case import Case, Office, load_case, move_case, plan_case, procedure_of, record_event, touch, write_plan
+from dossiers.case import (
+    Case,
+    Office,
+    load_case,
+    move_case,
+    plan_case,
+    procedure_of,
+    record_event,
+    touch,
+    write_plan,
+)
 from dossiers.clock import due_date, local_day
 from dossiers.errors import (
     AgencyNotCompetent,
@@ -26,11 +37,12 @@ from dossiers.errors import (
     ObjectUndeclared,
     SituationsOpen,
 )
+from dossiers.evidence.asks import HELD, sync_asks
+from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_others
 from dossiers.forms import freeze_form, write_form
 from dossiers.notices import notify
 from dossiers.numbers import next_code
 from dossiers.parties import Party, parties_of
-from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_others
 from dossiers.records import Dossier, DossierParty
 from dossiers.state import Move, Status
 from procedures.law import Channel, ObjectKind, Procedure, Requirement
@@ -39,7 +51,6 @@ from procedures.records import Agency
 from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
-from vault.documents import object_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,8 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
     """
     applicant = opening.on_behalf_of or caller.id
     require(caller, Action.OPEN_DOSSIER, SubjectFacts(applicant))
-    assert applicant is not None
+    if applicant is None:
+        raise Unauthenticated
     today = local_day(now)
     law = office.laws.on(today)
     procedure = procedure_of(law, opening.procedure)
@@ -195,9 +207,7 @@ async def pin_rest_and_others(tx: Tx, caller: Caller, case: Case, now: datetime)
     await pin_rest(tx, case, now)
 
 
-async def withdraw_dossier(
-    tx: Tx, caller: Caller, change: Change, office: Office, now: datetime
-) -> UUID:
+async def withdraw_dossier(tx: Tx, caller: Caller, change: Change, office: Office, now: datetime) -> UUID:
     """Take a filing back before it is decided (status 7). Raises MoveNotAllowed."""
     case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
     require(caller, Action.WITHDRAW_DOSSIER, case.facts)
@@ -267,9 +277,7 @@ def _only_event(case: Case, requirement: Requirement) -> bool:
 def _refuse_gaps(case: Case, found: Plan) -> None:
     if found.open_situations:
         raise SituationsOpen(found.open_situations)
-    gaps = tuple(
-        Gap(one.requirement, one.outcome, one.reason) for one in found.planned if _is_gap(case, one)
-    )
+    gaps = tuple(Gap(one.requirement, one.outcome, one.reason) for one in found.planned if _is_gap(case, one))
     if gaps:
         raise EvidenceMissing(gaps)
 
@@ -283,7 +291,9 @@ def _asked_fields(case: Case, declared: Mapping[str, Any]) -> list[str]:
     form = case.procedure.form
     if form is None:
         return []
-    return [one.key for one in form.fields if one.key in declared and one.prefill != "declare" and one.concept]
+    return [
+        one.key for one in form.fields if one.key in declared and one.prefill != "declare" and one.concept
+    ]
 
 
 def _known_answers(procedure: Procedure, answers: Mapping[str, bool]) -> dict[str, Any]:
@@ -302,9 +312,7 @@ def _declared_absent(case: Case) -> set[str]:
     return absent
 
 
-async def _declared_objects(
-    tx: Tx, caller: Caller, choices: tuple[ObjectChoice, ...]
-) -> dict[str, Any]:
+async def _declared_objects(tx: Tx, caller: Caller, choices: tuple[ObjectChoice, ...]) -> dict[str, Any]:
     declared: dict[str, Any] = {}
     for choice in choices:
         key = await object_of(tx, caller, choice.document) if choice.document is not None else None
@@ -330,4 +338,3 @@ async def _log(tx: Tx, caller: Caller, case: Case, kind: str, now: datetime) -> 
         dossier_id=case.dossier.id,
     )
     await ledger.record(tx, caller.actor, entry, now)
-

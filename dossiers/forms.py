@@ -11,15 +11,16 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from vault.documents import claims_of
+from vault.notes import Note, read_note, write_note
+from vault.subjects import profile_of
+
 from auth.caller import Caller
 from dossiers.case import Case, Office
 from dossiers.errors import FormIncomplete
 from procedures.law import Form, FormField
 from store.database import Tx
-from vault.documents import claims_of
 from vault.holding import Holding, Origin, Status
-from vault.notes import Note, read_note, write_note
-from vault.subjects import profile_of
 
 DECLARED = "form"
 FINAL = "form.final"
@@ -142,9 +143,7 @@ def _is_date(value: str) -> bool:
     return len(value) == 10
 
 
-async def _known_values(
-    tx: Tx, caller: Caller, case: Case, form: Form, office: Office
-) -> dict[str, Known]:
+async def _known_values(tx: Tx, caller: Caller, case: Case, form: Form, office: Office) -> dict[str, Known]:
     wanted = [one for one in form.fields if one.prefill != "declare" and one.concept is not None]
     values = await _held_values(tx, caller, case, wanted, office)
     known: dict[str, Known] = {}

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from vault.subjects import find_by_number, register_newborn
+
 from auth.caller import Caller
+from auth.errors import Unauthenticated
 from dossiers.case import Office
 from dossiers.errors import PartyRefused
 from store.database import Tx
-from vault.subjects import find_by_number, register_newborn
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ async def parties_of(
     A subject id is accepted only of the caller's own subjects: anyone else is named by number, so that an id seen
     somewhere opens nothing. An unknown number and a number out of reach are refused alike.
     """
-    assert caller.id is not None
+    if caller.id is None:
+        raise Unauthenticated
     parties: dict[str, tuple[UUID, ...]] = {"applicant": (applicant,), "filer": (caller.id,)}
     for party in named:
         if party.role in ("applicant", "filer"):

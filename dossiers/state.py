@@ -55,7 +55,13 @@ MOVES: dict[tuple[Status, Move], Status] = {
 }
 
 LIVE = frozenset(
-    {Status.NEWLY_FILED, Status.RECEIVED, Status.PROCESSING, Status.SUPPLEMENT_REQUESTED, Status.FINANCIAL_OBLIGATION}
+    {
+        Status.NEWLY_FILED,
+        Status.RECEIVED,
+        Status.PROCESSING,
+        Status.SUPPLEMENT_REQUESTED,
+        Status.FINANCIAL_OBLIGATION,
+    }
 )
 """Statuses in which the agency still works on the dossier and evidence may be opened."""
 

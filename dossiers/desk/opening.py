@@ -6,6 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from vault.disclosure import Disclosure, disclose
+from vault.notes import read_note
+from vault.subjects import profile_of
+from vault.tickets import Ticket, issue_ticket
+
 from auth.caller import Caller
 from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, record_event
@@ -15,10 +20,6 @@ from dossiers.records import DossierEvidence
 from dossiers.state import LIVE
 from store import ledger
 from store.database import Tx
-from vault.disclosure import Disclosure, disclose
-from vault.notes import read_note
-from vault.subjects import profile_of
-from vault.tickets import Ticket, issue_ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ async def open_evidence(
         for row in live:
             evidence.append(await _open(tx, caller, case, row, office, now))
     applicant = await _applicant(tx, caller, case, office, now)
-    record_event(tx, case, "opened_evidence", caller, now, detail={"requirements": list(opening.requirements)})
+    record_event(
+        tx, case, "opened_evidence", caller, now, detail={"requirements": list(opening.requirements)}
+    )
     return OpenedDossier(applicant, tuple(evidence))
 
 

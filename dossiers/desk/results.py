@@ -9,6 +9,10 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from vault.documents import Deposit
+from vault.objects import object_of_claims
+from vault.subjects import give_number
+
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import Action, require
@@ -26,10 +30,7 @@ from procedures.plan import Outcome
 from store import ledger, outbox
 from store.database import Tx
 from vault import documents
-from vault.documents import Deposit
 from vault.holding import Holding, Origin
-from vault.objects import object_of_claims
-from vault.subjects import give_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,21 @@ async def _issue(
             object_key=await _object_key(tx, case, kind, claims, office, now),
             deposited_in=case.dossier.id,
             issuer_agency=caller.agency,
+            supersedes=_superseded(case, kind),
         ),
         office.safe,
         now,
     )
     await _number_newborn(tx, subject, claims, office, now)
     return issued
+
+
+def _superseded(case: Case, kind: DocumentType) -> UUID | None:
+    """The paper that was itself the object of the procedure gives way to what it became (an extended permit)."""
+    for row in case.evidence:
+        if row.document_type == kind.id and case.requirement(row.requirement).self_object:
+            return row.document_id
+    return None
 
 
 def _holder(case: Case, kind: DocumentType) -> UUID:
@@ -172,4 +182,3 @@ async def _object_key(
     if declared:
         return UUID(declared)
     return await object_of_claims(tx, kind, claims, office.safe, now)
-

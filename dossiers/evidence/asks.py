@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
+from vault.notes import Note, write_note
 
 from auth.caller import Caller
 from auth.policy import Action, require
@@ -24,7 +25,6 @@ from procedures.plan import Outcome, Plan, Planned
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
-from vault.notes import Note, write_note
 
 HELD = frozenset({Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH})
 """Outcomes under which asking the person is refused."""
@@ -176,6 +176,7 @@ async def override_already_held(
 
 
 async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
+    """Supplement lines the person has not answered yet."""
     return [row for row in await _open_asks(tx, case) if row.kind == "SUPPLEMENT"]
 
 
@@ -214,7 +215,9 @@ def _blank_ask(case: Case, requirement: Requirement, now: datetime) -> DossierAs
         dossier_id=case.dossier.id,
         requirement=requirement.id,
         subject_id=subjects[0],
-        object_key=UUID(object_key) if object_key and requirement.object_kind is not ObjectKind.PERSON else None,
+        object_key=UUID(object_key)
+        if object_key and requirement.object_kind is not ObjectKind.PERSON
+        else None,
         asked_at=now,
         probes=[
             {
@@ -292,4 +295,3 @@ async def _log(
         requirement=requirement,
     )
     await ledger.record(tx, caller.actor, entry, now)
-

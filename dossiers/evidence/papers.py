@@ -6,25 +6,26 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from vault.documents import Deposit
+from vault.objects import object_of_claims
+from vault.subjects import find_by_number
+from vault.uploads import Announced, Announcement, create_upload
+
 from auth.caller import Caller, CallerKind
-from auth.errors import NotFound
+from auth.errors import NotFound, Unauthenticated
 from auth.policy import Action, SubjectFacts, require
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
 from dossiers.clock import local_day
 from dossiers.errors import ClaimsRefused, MoveNotAllowed, RequirementUnknown, TypeNotAccepted
 from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, sync_asks
+from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
 from dossiers.state import Status
 from procedures.law import DocumentType, Law, ObjectKind
-from procedures.plan import Plan
 from store import ledger
 from store.database import Tx
 from vault import documents
-from vault.documents import Deposit
 from vault.holding import Holding, Origin
-from vault.objects import object_of_claims
-from vault.subjects import find_by_number
-from vault.uploads import Announced, Announcement, create_upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
     """
     subject = paper.subject or caller.id
     require(caller, Action.ADD_DOCUMENT, SubjectFacts(subject))
-    assert subject is not None
+    if subject is None:
+        raise Unauthenticated
     law = office.laws.on(local_day(now))
     kind = _known_type(law, paper.type)
     claims = check_claims(kind, paper.claims)
@@ -97,9 +99,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
     return kept
 
 
-async def digitise_document(
-    tx: Tx, caller: Caller, paper: Paper, office: Office, now: datetime
-) -> Holding:
+async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now: datetime) -> Holding:
     """An officer scans a paper against its original, once (level 2, seen): Circular 03/2025/TT-VPCP, Article 5.
 
     The person is told. Raises TypeNotAccepted, ClaimsRefused, AlreadyHeld when a dossier's plan covers it.
@@ -158,16 +158,17 @@ async def identify_subject(
 
 async def take_into_dossier(
     tx: Tx, caller: Caller, case: Case, kept: Holding, office: Office, now: datetime
-) -> Plan:
+) -> None:
     """Plan again with the new paper. In a supplement it waits for `answer_supplement` to be handed over."""
     await tx.flush()
-    found = await plan_case(tx, case, office)
     if case.status is Status.DRAFT:
+        found = await plan_case(tx, case, office)
         await write_plan(tx, case, found)
         await sync_asks(tx, case, found, now)
+    else:
+        await replan_reopened(tx, case, office, await open_supplement_asks(tx, case))
     record_event(tx, case, "deposited", caller, now, detail={"type": kept.type})
     touch(case)
-    return found
 
 
 def check_claims(kind: DocumentType, claims: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,9 +190,7 @@ def check_claims(kind: DocumentType, claims: Mapping[str, Any]) -> dict[str, Any
     return complete
 
 
-async def _refuse_unneeded(
-    tx: Tx, case: Case, requirement: str, kind: DocumentType, office: Office
-) -> None:
+async def _refuse_unneeded(tx: Tx, case: Case, requirement: str, kind: DocumentType, office: Office) -> None:
     asked = case.requirement(requirement)
     if case.status is Status.SUPPLEMENT_REQUESTED:
         # The officer's ask has already passed the same refusal, or a counted override.

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
+from vault.documents import version_digests
 
 from auth.caller import Caller
 from dossiers.case import Case, Office, load_case, move_case, record_event
@@ -22,7 +23,6 @@ from store import outbox
 from store.database import Tx
 from vault import consent
 from vault.consent import Item
-from vault.documents import version_digests
 from vault.notice import Notice, NoticeItem, NoticeWords, consent_notice
 
 
@@ -43,7 +43,9 @@ def disclosed_by(case: Case, subjects: Iterable[UUID]) -> tuple[DossierEvidence,
         for row in case.evidence
         if row.pinned_at is None and row.legal_basis == "CONSENT" and row.subject_id in wanted
     ]
-    return tuple(sorted(rows, key=lambda row: (order[row.requirement], row.document_type, str(row.version_id))))
+    return tuple(
+        sorted(rows, key=lambda row: (order[row.requirement], row.document_type, str(row.version_id)))
+    )
 
 
 async def notice_for(
@@ -120,9 +122,7 @@ async def pin_rest(tx: Tx, case: Case, now: datetime) -> None:
     await _pin(tx, [row for row in case.evidence if row.pinned_at is None], None, now)
 
 
-async def withdraw_consent(
-    tx: Tx, caller: Caller, consent_id: UUID, office: Office, now: datetime
-) -> UUID:
+async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, office: Office, now: datetime) -> UUID:
     """Withdraw; whatever live dossier stood on it stops and asks. Acknowledged when the transaction commits.
 
     A person who is party to somebody else's dossier cannot see it: its move then follows through the outbox.
@@ -209,5 +209,3 @@ async def _pin(tx: Tx, rows: Iterable[DossierEvidence], consent_id: UUID | None,
     for row in pinned:
         row.pinned_at, row.consent_id = now, consent_id
         row.digest = digests.get(row.version_id) if row.version_id is not None else None
-
-

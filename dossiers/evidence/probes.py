@@ -10,11 +10,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
+from vault.documents import Deposit, deposit, version_digest
+from vault.objects import object_of_claims
+from vault.subjects import profile_of
 
 from auth.caller import Caller
 from connectors.registers import Answer, RegisterQuery, Registers
-from dossiers.evidence.asks import sync_asks
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
+from dossiers.evidence.asks import sync_asks
 from dossiers.notices import notify
 from dossiers.records import Dossier, DossierEvidence, RegisterProbe
 from dossiers.state import Status
@@ -22,10 +25,7 @@ from procedures.plan import Outcome, Plan, Planned, Probe, RegisterQuestion
 from store import ledger
 from store.database import Database, Tx
 from store.identifiers import new_id
-from vault.documents import Deposit, deposit, version_digest
 from vault.holding import Holding, Origin
-from vault.objects import object_of_claims
-from vault.subjects import profile_of
 
 RETRY = timedelta(seconds=30)
 ROUNDS = 4

@@ -1,0 +1,95 @@
+"""What a filing would need, before anything is opened: the guide a person, or anybody, can ask for.
+
+Uses only what the caller may know (their own and their wards' papers) and the registers' health. Asks no
+register, writes nothing, and tells nothing about anyone named by number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from procedures.planner import plan
+from vault.documents import holdings, object_of
+
+from auth.caller import Caller
+from auth.policy import Action, SubjectFacts, require
+from dossiers.case import Office, procedure_of
+from dossiers.clock import due_date, local_day
+from dossiers.parties import Party
+from procedures.law import Channel, Law, ObjectKind, Procedure
+from procedures.plan import Filing, Plan, Probe
+from store.database import Tx
+from vault.holding import Holding, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    procedure: str
+    answers: Mapping[str, bool] = field(default_factory=dict)
+    parties: tuple[Party, ...] = ()
+    objects: tuple[tuple[ObjectKind, UUID | None], ...] = ()
+    on_behalf_of: UUID | None = None
+    on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    procedure: Procedure
+    law: Law
+    plan: Plan
+    due_on: date | None
+    holdings: Mapping[UUID, Holding]
+    """By version: what the plan's evidence names."""
+
+
+async def plan_filing(
+    tx: Tx, caller: Caller, question: Question, health: Mapping[str, Probe], office: Office, now: datetime
+) -> Preview:
+    """The plan of a filing as of `on` (default: today). Raises ProcedureUnknown, NotFound for a foreign subject."""
+    require(caller, Action.PLAN_FILING)
+    applicant = question.on_behalf_of or caller.id
+    if question.on_behalf_of is not None:
+        require(caller, Action.OPEN_DOSSIER, SubjectFacts(applicant))
+    day = question.on or local_day(now)
+    law = office.laws.on(day)
+    procedure = procedure_of(law, question.procedure)
+    own = sorted(caller.subjects)
+    held = await holdings(tx, own) if own else ()
+    objects = {
+        kind: await object_of(tx, caller, document) if document is not None else None
+        for kind, document in question.objects
+    }
+    filing = Filing(
+        procedure=procedure,
+        on=day,
+        channel=Channel.ONLINE,
+        parties=_parties(caller, applicant, question.parties),
+        holdings=tuple(one for one in held if one.origin is not Origin.REGISTER),
+        filer_relation=caller.represented.get(applicant, "self") if applicant is not None else "self",
+        answers=question.answers,
+        objects=objects,
+        askable=frozenset(own),
+        health=health,
+        sensitivity={one.id: one.sensitivity for one in law.concepts.values()},
+        broader={one.id: one.broader for one in law.concepts.values() if one.broader is not None},
+        attests={
+            kind.id: frozenset(str(claim) for claim in kind.claims) for kind in law.document_types.values()
+        },
+    )
+    due = due_date(now, procedure.time_limit, procedure.cutoff)
+    return Preview(
+        procedure, law, plan(filing), due.on if due is not None else None, {one.version: one for one in held}
+    )
+
+
+NOBODY = UUID(int=0)
+"""Stands for an anonymous applicant, who holds nothing: the plan is then the published guide."""
+
+
+def _parties(caller: Caller, applicant: UUID | None, named: tuple[Party, ...]) -> dict[str, tuple[UUID, ...]]:
+    parties = {"applicant": (applicant or NOBODY,), "filer": (caller.id or NOBODY,)}
+    for party in named:
+        if party.subject is not None and party.subject in caller.subjects:
+            parties[party.role] = (*parties.get(party.role, ()), party.subject)
+    return parties
