@@ -11,6 +11,31 @@ from uuid import UUID
 
 from auth.caller import Caller, CallerKind, Role
 from auth.errors import AccessDenied, NotFound, Unauthenticated
+from auth.facts import (
+    ConsentFacts,
+    DocumentFacts,
+    DossierFacts,
+    Facts,
+    MandateFacts,
+    ShareFacts,
+    SubjectFacts,
+    UploadFacts,
+)
+
+__all__ = [
+    "Action",
+    "ConsentFacts",
+    "DocumentFacts",
+    "DossierFacts",
+    "Facts",
+    "MandateFacts",
+    "Reach",
+    "ShareFacts",
+    "SubjectFacts",
+    "UploadFacts",
+    "reach",
+    "require",
+]
 
 
 class Action(StrEnum):
@@ -62,68 +87,6 @@ class Action(StrEnum):
     APPROVE_DOSSIER = "approveDossier"
     RETURN_RESULT = "returnResult"
     REVOKE_RESULT = "revokeResult"
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectFacts:
-    """Something done for one subject. None: for nobody in particular (an officer's upload)."""
-
-    subject: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentFacts:
-    subject: UUID
-    issuer_agency: UUID | None = None
-    """The agency that issued or digitised it: it knows the metadata, never the contents."""
-
-
-@dataclass(frozen=True, slots=True)
-class DossierFacts:
-    """`parties` are all its subjects, the applicant among them or not."""
-
-    applicant: UUID
-    filer: UUID
-    agency: UUID
-    submitted: bool
-    parties: frozenset[UUID] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentFacts:
-    subject: UUID
-    recipient: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class ShareFacts:
-    """`audience` None: any agency may redeem the code."""
-
-    subject: UUID
-    audience: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class UploadFacts:
-    created_by: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class MandateFacts:
-    actor: UUID
-    subject: UUID
-
-
-Facts = (
-    SubjectFacts
-    | DocumentFacts
-    | DossierFacts
-    | ConsentFacts
-    | ShareFacts
-    | UploadFacts
-    | MandateFacts
-    | None
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +237,7 @@ def _concerns(caller: Caller, facts: Facts) -> bool:
     match facts:
         case DossierFacts(applicant=applicant, filer=filer, parties=parties):
             return not self_ids.isdisjoint({applicant, filer, *parties})
-        case SubjectFacts(subject=subject) | DocumentFacts(subject=subject):
+        case SubjectFacts(subject=subject) | DocumentFacts(subject=subject) | ConsentFacts(subject=subject):
             return subject in self_ids
         case _:
             return False
@@ -327,9 +290,9 @@ RULES: Mapping[Action, Rule] = {
     Action.ASSIGN_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
     Action.REQUEST_SUPPLEMENT: _officer(DossierFacts, roles=_RECEIVE | _APPRAISE),
     Action.OVERRIDE_ALREADY_HELD: _officer(DossierFacts, roles=_RECEIVE),
-    Action.OPEN_EVIDENCE: _officer(DossierFacts, roles=_APPRAISE),
+    Action.OPEN_EVIDENCE: _officer(DossierFacts, ConsentFacts, roles=_APPRAISE),
     Action.DIGITISE_DOCUMENT: _officer(SubjectFacts, DossierFacts, roles=_RECEIVE),
-    Action.APPROVE_DOSSIER: _officer(DossierFacts, roles=_APPROVE),
+    Action.APPROVE_DOSSIER: _officer(DossierFacts, DocumentFacts, roles=_APPROVE),
     Action.RETURN_RESULT: _officer(DossierFacts, roles=_APPROVE),
     Action.REVOKE_RESULT: _officer(DocumentFacts, roles=_APPROVE),
 }

@@ -65,8 +65,8 @@ CITIZENS_UPLOAD = UploadFacts(OWNER)
 CLERKS_UPLOAD = UploadFacts(CLERK)
 MANDATE = MandateFacts(PARENT, OWNER)
 
-# One letter per caller, in this order: anonymous; owner parent stranger party; receiver appraiser approver auditor
-# administrator roleless foreign involved; loop.
+# One letter per caller, in this order: anonymous; owner parent stranger party; receiver appraiser approver
+# auditor administrator roleless foreign involved; loop.
 TABLE: list[tuple[Action, Facts, str]] = [
     (Action.READ_PROCEDURES, NOTHING, "Y YYYY YYYYYYYY Y"),
     (Action.PLAN_FILING, SUBJECT, "U YYNN NNNNNNNN N"),
@@ -119,10 +119,12 @@ TABLE: list[tuple[Action, Facts, str]] = [
     (Action.OVERRIDE_ALREADY_HELD, FILED, "U DDNN YDDDDDND N"),
     (Action.OPEN_EVIDENCE, FILED, "U DDNN DYDDDDND N"),
     (Action.OPEN_EVIDENCE, DRAFT, "U DDNN NNNNNNNN N"),
+    (Action.OPEN_EVIDENCE, CONSENT, "U DDNN DYDDDDND N"),
     (Action.DIGITISE_DOCUMENT, SUBJECT, "U DDNN YDDDDDYD N"),
     (Action.DIGITISE_DOCUMENT, FILED, "U DDNN YDDDDDND N"),
     (Action.APPROVE_DOSSIER, FILED, "U DDNN DDYDDDND N"),
     (Action.APPROVE_DOSSIER, DRAFT, "U DDNN NNNNNNNN N"),
+    (Action.APPROVE_DOSSIER, DOCUMENT, "U DDNN DDYDDDND N"),
     (Action.RETURN_RESULT, FILED, "U DDNN DDYDDDND N"),
     (Action.REVOKE_RESULT, DOCUMENT, "U DDNN DDYDDDND N"),
     (Action.REVOKE_RESULT, DocumentFacts(OWNER), "U DDNN NNNNNNNN N"),
