@@ -4,65 +4,61 @@ Each evidence row is pinned to an exact version and to the basis it had at submi
 away and never turns into a legal duty; the digest stays, the content does not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
 from vault.documents import version_digests
 
 from auth.caller import Caller
-from dossiers.case import Case, Office, load_case, move_case, record_event
+from dossiers.case import Case, Office
+from dossiers.clock import local_day
 from dossiers.errors import ConsentOutstanding, ConsentRequired
 from dossiers.notices import notify
-from dossiers.records import Dossier, DossierEvidence
-from dossiers.state import LIVE, Move, Status, resume_state
+from dossiers.records import DossierEvidence
+from procedures.law import Law
 from procedures.records import Agency
-from store import outbox
 from store.database import Tx
 from vault import consent
-from vault.consent import Item
-from vault.notice import Notice, NoticeItem, NoticeWords, consent_notice
+from vault.consent import Acceptance, ConsentState, ConsentStatus, ConsentView, Decision, Request
+from vault.notice import Item, Notice, PaperWords, Words, notice
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a person agrees to: the notice and the evidence rows it lists."""
+    """What a person is to agree to: the items, their words, the notice made of both."""
 
-    notice: Notice
     evidence: tuple[DossierEvidence, ...]
+    items: tuple[Item, ...]
+    words: Words
+    notice: Notice
 
 
-def disclosed_by(case: Case, subjects: Iterable[UUID]) -> tuple[DossierEvidence, ...]:
-    """Unpinned evidence that rests on the consent of these subjects, in the catalogue's order."""
-    wanted = frozenset(subjects)
-    order = {requirement.id: index for index, requirement in enumerate(case.procedure.requirements)}
-    rows = [
-        row
-        for row in case.evidence
-        if row.pinned_at is None and row.legal_basis == "CONSENT" and row.subject_id in wanted
-    ]
-    return tuple(
-        sorted(rows, key=lambda row: (order[row.requirement], row.document_type, str(row.version_id)))
+def purpose_of(case: Case) -> str:
+    """The purpose a consent names: the procedure, by national code."""
+    return f"urn:vn:tthc:{case.procedure.code or case.procedure.id}"
+
+
+def words_for(law: Law, agency: Agency, purpose: str, items: Sequence[Item], language: str) -> Words:
+    """How a notice calls its purpose, recipient, papers and claims, in the person's language."""
+    procedure = law.procedure(purpose.removeprefix("urn:vn:tthc:"))
+    return Words(
+        purpose=procedure.name.in_language(language) if procedure is not None else purpose,
+        recipient=agency.name_en if language == "en" and agency.name_en else agency.name_vi,
+        papers=tuple(_paper_words(law, item, language) for item in items),
     )
 
 
-async def notice_for(
-    tx: Tx, case: Case, subjects: Iterable[UUID], language: str, now: datetime
-) -> Shown | None:
+async def notice_for(tx: Tx, case: Case, subjects: Iterable[UUID], language: str) -> Shown | None:
     """The notice these subjects are to agree to; None when nothing of theirs is disclosed on consent."""
-    evidence = disclosed_by(case, subjects)
+    evidence = _disclosed_by(case, frozenset(subjects))
     if not evidence:
         return None
     agency = await tx.get_one(Agency, case.dossier.agency_id)
-    recipient = agency.name_en if language == "en" and agency.name_en else agency.name_vi
-    words = NoticeWords(
-        purpose=case.procedure.name.in_language(language),
-        recipient=recipient,
-        items=tuple(_notice_item(case, row, language) for row in evidence),
-    )
-    return Shown(consent_notice(words, language), evidence)
+    items = tuple(_item(row) for row in evidence)
+    words = words_for(case.law, agency, purpose_of(case), items, language)
+    return Shown(evidence, items, words, notice(items, words, language))
 
 
 async def give_consents(
@@ -73,139 +69,141 @@ async def give_consents(
     Raises ConsentRequired when something is disclosed and no agreement came, ConsentStale when the notice agreed
     to is not the one that would be shown now.
     """
-    shown = await notice_for(tx, case, caller.subjects, caller.language, now)
+    shown = await notice_for(tx, case, caller.subjects, caller.language)
     if shown is None:
         return
     if notice_sha256 is None:
         raise ConsentRequired
-    for subject in sorted({row.subject_id for row in shown.evidence}):
-        rows = [row for row in shown.evidence if row.subject_id == subject]
-        record = await consent.give_own_consent(
-            tx,
-            caller,
-            _decision(case, subject, rows, shown.notice, notice_sha256, caller.language),
-            office.safe,
-            now,
-        )
-        await _pin(tx, rows, record, now)
+    decision = Decision(
+        recipient_agency=case.dossier.agency_id,
+        purpose=purpose_of(case),
+        purpose_ref=case.dossier.id,
+        items=shown.items,
+        words=shown.words,
+        notice_sha256=notice_sha256,
+    )
+    given = await consent.give_consent(tx, caller, decision, office.safe, now)
+    await _pin(tx, shown.evidence, given, now)
 
 
 async def request_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
     """Ask every other person concerned for their own approval of their own disclosure, once per content."""
     others = {row.subject_id for row in case.evidence if row.legal_basis == "CONSENT"} - caller.subjects
+    if not others:
+        return
+    states = await consent.consents_for(tx, case.dossier.id, now)
     for subject in sorted(others):
-        shown = await notice_for(tx, case, [subject], "vi", now)
-        if shown is None:
+        shown = await notice_for(tx, case, [subject], caller.language)
+        if shown is None or all(_approval(states, item, waiting=True) for item in shown.items):
             continue
-        asked = _decision(case, subject, shown.evidence, shown.notice, shown.notice.sha256, "vi")
-        if await consent.request_consent(tx, caller, asked, now):
-            await notify(tx, subject, "access_requested", now)
+        request = Request(
+            subject=subject,
+            recipient_agency=case.dossier.agency_id,
+            purpose=purpose_of(case),
+            purpose_ref=case.dossier.id,
+            items=shown.items,
+            words=shown.words,
+        )
+        await consent.request_consent(tx, caller, request, now)
+        await notify(tx, subject, "access_requested", now)
+
+
+async def accept_request(
+    tx: Tx, caller: Caller, request: UUID, notice_sha256: str, office: Office, now: datetime
+) -> ConsentView:
+    """A person approves their own disclosure in somebody else's dossier. Raises NotFound, ConsentStale."""
+    asked = await consent.consent(tx, caller, request, now)
+    words = await request_words(tx, caller, asked, office, now)
+    return await consent.accept_consent(
+        tx, caller, Acceptance(request, words, notice_sha256), office.safe, now
+    )
+
+
+async def request_words(tx: Tx, caller: Caller, asked: ConsentView, office: Office, now: datetime) -> Words:
+    """The words of a request, in the language of the person asked."""
+    agency = await tx.get_one(Agency, asked.recipient_agency)
+    law = office.laws.on(local_day(now))
+    return words_for(law, agency, asked.purpose, asked.items, caller.language)
 
 
 async def pin_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
     """Pin what others have approved. Raises ConsentOutstanding with the roles still silent."""
     waiting = [row for row in case.evidence if row.pinned_at is None and row.legal_basis == "CONSENT"]
-    states = await consent.states_for(tx, case.dossier.id)
+    if not waiting:
+        return
+    states = await consent.consents_for(tx, case.dossier.id, now)
     outstanding: set[str] = set()
     for row in waiting:
-        state = next((s for s in states if s.subject == row.subject_id and s.covers(_item(row), now)), None)
-        if state is None:
+        approval = _approval(states, _item(row))
+        if approval is None:
             outstanding.add(case.requirement(row.requirement).subject_role)
         else:
-            await _pin(tx, [row], state.consent, now)
+            await _pin(tx, [row], {row.subject_id: approval.id}, now)
     if outstanding:
         raise ConsentOutstanding(tuple(sorted(outstanding)))
 
 
 async def pin_rest(tx: Tx, case: Case, now: datetime) -> None:
     """Pin what needs no consent: the person's own deposits here, and what a legal duty reads."""
-    await _pin(tx, [row for row in case.evidence if row.pinned_at is None], None, now)
+    await _pin(tx, [row for row in case.evidence if row.pinned_at is None], {}, now)
 
 
-async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, office: Office, now: datetime) -> UUID:
-    """Withdraw; whatever live dossier stood on it stops and asks. Acknowledged when the transaction commits.
-
-    A person who is party to somebody else's dossier cannot see it: its move then follows through the outbox.
-    """
-    withdrawn = await consent.withdraw_consent(tx, caller, consent_id, now)
-    if withdrawn.purpose_ref is not None:
-        visible = await tx.scalar(select(Dossier.id).where(Dossier.id == withdrawn.purpose_ref))
-        if visible is None:
-            payload = {"dossier": str(withdrawn.purpose_ref), "consent": str(consent_id)}
-            await outbox.put(tx, "consent.withdrawn", payload, now)
-        else:
-            await lose_basis(tx, caller, withdrawn.purpose_ref, consent_id, office, now)
-    return consent_id
-
-
-async def lose_basis(
-    tx: Tx, caller: Caller, dossier_id: UUID, consent_id: UUID, office: Office, now: datetime
-) -> None:
-    """Take the evidence away that stood on a withdrawn consent; a dossier under way goes to supplement status."""
-    case = await load_case(tx, dossier_id, office)
-    lost = [row for row in case.evidence if row.consent_id == consent_id and row.revoked_at is None]
-    for row in lost:
-        row.revoked_at = now
-        requirement = case.requirements[row.requirement]
-        requirement.satisfied, requirement.reason, requirement.reason_params = False, "consent_withdrawn", {}
-        record_event(tx, case, "consent_withdrawn", caller, now, requirement=row.requirement)
-    if lost and case.status in LIVE and case.status is not Status.SUPPLEMENT_REQUESTED:
-        case.dossier.resume_status = resume_state(case.status)
-        await move_case(tx, case, Move.ASK, caller, now, why="consent_withdrawn")
-        params = {"dossier": str(dossier_id)}
-        await notify(tx, case.dossier.filer_id, "basis_lost", now, dossier=dossier_id, params=params)
+def _disclosed_by(case: Case, subjects: frozenset[UUID]) -> tuple[DossierEvidence, ...]:
+    """Unpinned evidence that rests on the consent of these subjects, in the catalogue's order."""
+    order = {requirement.id: index for index, requirement in enumerate(case.procedure.requirements)}
+    rows = [
+        row
+        for row in case.evidence
+        if row.pinned_at is None and row.legal_basis == "CONSENT" and row.subject_id in subjects
+    ]
+    return tuple(
+        sorted(rows, key=lambda row: (order[row.requirement], row.document_type, str(row.version_id)))
+    )
 
 
 def _item(row: DossierEvidence) -> Item:
     return Item(
+        subject=row.subject_id,
+        document_type=row.document_type,
+        claims=tuple(row.claims),
         document=row.document_id,
         version=row.version_id,
         register=row.register,
-        document_type=row.document_type,
-        claims=tuple(row.claims),
-    )
-
-
-def _decision(
-    case: Case,
-    subject: UUID,
-    rows: Iterable[DossierEvidence],
-    notice: Notice,
-    notice_sha256: str,
-    language: str,
-) -> consent.Decision:
-    return consent.Decision(
-        subject=subject,
-        recipient=case.dossier.agency_id,
-        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
-        purpose_ref=case.dossier.id,
-        items=tuple(_item(row) for row in rows),
-        notice=notice,
-        agreed_sha256=notice_sha256,
-        language=language,
-    )
-
-
-def _notice_item(case: Case, row: DossierEvidence, language: str) -> NoticeItem:
-    kind = case.law.document_types[row.document_type]
-    labels = [
-        case.law.concepts[name.split("@")[0]].label.in_language(language)
-        for name in row.claims
-        if name.split("@")[0] in case.law.concepts
-    ]
-    register = case.law.databases[row.register].in_language(language) if row.register else None
-    return NoticeItem(
-        document=kind.name.in_language(language),
-        register=register,
         whole=row.whole,
-        claims=tuple(dict.fromkeys(labels)),
-        requirement=case.requirement(row.requirement).name.in_language(language),
     )
 
 
-async def _pin(tx: Tx, rows: Iterable[DossierEvidence], consent_id: UUID | None, now: datetime) -> None:
+def _paper_words(law: Law, item: Item, language: str) -> PaperWords:
+    concepts = dict.fromkeys(name.split("@")[0] for name in sorted(item.claims))
+    return PaperWords(
+        title=law.document_types[item.document_type].name.in_language(language),
+        claims=tuple(law.concepts[one].label.in_language(language) for one in concepts),
+        register=law.databases[item.register].in_language(language) if item.register else None,
+    )
+
+
+def _approval(states: Iterable[ConsentState], item: Item, *, waiting: bool = False) -> ConsentState | None:
+    """The consent that covers the item: given, or (for `waiting`) at least asked for."""
+    fit = (ConsentStatus.GIVEN, ConsentStatus.REQUESTED) if waiting else (ConsentStatus.GIVEN,)
+    for state in states:
+        if state.status in fit and any(_covers(one, item) for one in state.items):
+            return state
+    return None
+
+
+def _covers(given: Item, needed: Item) -> bool:
+    same = (given.subject, given.version, given.register, given.document_type) == (
+        needed.subject,
+        needed.version,
+        needed.register,
+        needed.document_type,
+    )
+    return same and set(needed.claims) <= set(given.claims) and (given.whole or not needed.whole)
+
+
+async def _pin(tx: Tx, rows: Iterable[DossierEvidence], consents: Mapping[UUID, UUID], now: datetime) -> None:
     pinned = list(rows)
     digests = await version_digests(tx, [row.version_id for row in pinned if row.version_id is not None])
     for row in pinned:
-        row.pinned_at, row.consent_id = now, consent_id
+        row.pinned_at, row.consent_id = now, consents.get(row.subject_id)
         row.digest = digests.get(row.version_id) if row.version_id is not None else None
