@@ -17,7 +17,7 @@ from dossiers.clock import local_day
 from dossiers.errors import ConsentOutstanding, ConsentRequired
 from dossiers.notices import notify
 from dossiers.records import DossierEvidence
-from procedures.law import Law
+from procedures.law import Law, Procedure
 from procedures.records import Agency
 from store.database import Tx
 from vault import consent
@@ -52,13 +52,23 @@ def words_for(law: Law, agency: Agency, purpose: str, items: Sequence[Item], lan
 
 async def notice_for(tx: Tx, case: Case, subjects: Iterable[UUID], language: str) -> Shown | None:
     """The notice these subjects are to agree to; None when nothing of theirs is disclosed on consent."""
-    evidence = _disclosed_by(case, frozenset(subjects))
-    if not evidence:
-        return None
     agency = await tx.get_one(Agency, case.dossier.agency_id)
-    items = tuple(_item(row) for row in evidence)
-    words = words_for(case.law, agency, purpose_of(case), items, language)
-    return Shown(evidence, items, words, notice(items, words, language))
+    return shown_to(
+        case.procedure, case.law, agency, disclosed_by(case.evidence, frozenset(subjects)), language
+    )
+
+
+def shown_to(
+    procedure: Procedure, law: Law, agency: Agency, evidence: Iterable[DossierEvidence], language: str
+) -> Shown | None:
+    """The notice of this unpinned evidence, in the catalogue's order so that it always reads the same."""
+    order = {requirement.id: index for index, requirement in enumerate(procedure.requirements)}
+    rows = sorted(evidence, key=lambda row: (order[row.requirement], row.document_type, str(row.version_id)))
+    if not rows:
+        return None
+    items = tuple(_item(row) for row in rows)
+    words = words_for(law, agency, f"urn:vn:tthc:{procedure.code or procedure.id}", items, language)
+    return Shown(tuple(rows), items, words, notice(items, words, language))
 
 
 async def give_consents(
@@ -148,17 +158,13 @@ async def pin_rest(tx: Tx, case: Case, now: datetime) -> None:
     await _pin(tx, [row for row in case.evidence if row.pinned_at is None], {}, now)
 
 
-def _disclosed_by(case: Case, subjects: frozenset[UUID]) -> tuple[DossierEvidence, ...]:
-    """Unpinned evidence that rests on the consent of these subjects, in the catalogue's order."""
-    order = {requirement.id: index for index, requirement in enumerate(case.procedure.requirements)}
-    rows = [
+def disclosed_by(evidence: Iterable[DossierEvidence], subjects: frozenset[UUID]) -> list[DossierEvidence]:
+    """Unpinned evidence that rests on the consent of these subjects."""
+    return [
         row
-        for row in case.evidence
+        for row in evidence
         if row.pinned_at is None and row.legal_basis == "CONSENT" and row.subject_id in subjects
     ]
-    return tuple(
-        sorted(rows, key=lambda row: (order[row.requirement], row.document_type, str(row.version_id)))
-    )
 
 
 def _item(row: DossierEvidence) -> Item:

@@ -1,0 +1,143 @@
+"""What people and officers read of dossiers: pages by keyset, and parts batched for any number of dossiers.
+
+Reads only rows written by the use cases: no list ever runs the planner. Row-level security bounds every query;
+`reach` says which rows a caller's list is about.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from vault.notes import read_notes
+
+from auth.caller import Caller
+from auth.policy import reach
+from dossiers.case import Office
+from dossiers.records import (
+    Dossier,
+    DossierAsk,
+    DossierEvent,
+    DossierEvidence,
+    DossierOverride,
+    DossierRequirement,
+    DossierResult,
+    Notice,
+)
+from dossiers.state import Status
+from store.database import Tx
+
+R = TypeVar(
+    "R", DossierRequirement, DossierEvidence, DossierAsk, DossierOverride, DossierEvent, DossierResult
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AskLine:
+    """One open supplement line with its reason as the officer wrote it."""
+
+    requirement: str
+    kind: str
+    reason: str
+
+
+async def find_dossier(
+    tx: Tx, caller: Caller, *, id: UUID | None = None, code: str | None = None
+) -> Dossier | None:
+    """One dossier within the caller's reach; unknown and out of reach look the same."""
+    reach(caller)
+    wanted = Dossier.id == id if id is not None else Dossier.code == code
+    return await tx.scalar(select(Dossier).where(wanted))
+
+
+async def find_dossiers(tx: Tx, caller: Caller, ids: Sequence[UUID]) -> dict[UUID, Dossier]:
+    reach(caller)
+    found = await tx.scalars(select(Dossier).where(Dossier.id.in_(ids)))
+    return {row.id: row for row in found}
+
+
+async def my_dossiers(tx: Tx, caller: Caller, after: UUID | None, first: int) -> list[Dossier]:
+    """The caller's and their wards' dossiers, newest first, after the one named."""
+    query = select(Dossier).where(Dossier.applicant_id.in_(reach(caller).subjects))
+    return await _page(tx, query, after, first)
+
+
+async def desk(
+    tx: Tx, caller: Caller, after: UUID | None, first: int, status: Status | None
+) -> list[Dossier]:
+    """Submitted dossiers of the officer's agency, newest first. No personal data: code, procedure, dates."""
+    query = select(Dossier).where(
+        Dossier.agency_id.in_(reach(caller).agencies), Dossier.status >= Status.NEWLY_FILED
+    )
+    if status is not None:
+        query = query.where(Dossier.status == status)
+    return await _page(tx, query, after, first)
+
+
+async def my_notices(tx: Tx, caller: Caller, after: UUID | None, first: int) -> list[Notice]:
+    """What the caller was told, newest first."""
+    query = select(Notice).where(Notice.subject_id.in_(reach(caller).subjects))
+    if after is not None:
+        query = query.where(Notice.id < after)
+    return list(await tx.scalars(query.order_by(Notice.id.desc()).limit(first)))
+
+
+async def requirements_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierRequirement]]:
+    rows = await _rows(tx, DossierRequirement, dossiers)
+    return {key: sorted(group, key=lambda row: row.position) for key, group in rows.items()}
+
+
+async def evidence_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierEvidence]]:
+    """Evidence still standing: pinned, or planned for a draft or a supplement."""
+    rows = await _rows(tx, DossierEvidence, dossiers)
+    return {key: [row for row in group if row.revoked_at is None] for key, group in rows.items()}
+
+
+async def overrides_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierOverride]]:
+    return await _rows(tx, DossierOverride, dossiers)
+
+
+async def events_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierEvent]]:
+    rows = await _rows(tx, DossierEvent, dossiers)
+    return {key: sorted(group, key=lambda row: row.id) for key, group in rows.items()}
+
+
+async def results_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[UUID]]:
+    rows = await _rows(tx, DossierResult, dossiers)
+    return {key: [row.document_id for row in group] for key, group in rows.items()}
+
+
+async def supplements_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mapping[UUID, list[AskLine]]:
+    """Open supplement lines; dossiers without any are absent."""
+    found = await tx.scalars(
+        select(DossierAsk)
+        .where(
+            DossierAsk.dossier_id.in_(dossiers),
+            DossierAsk.kind == "SUPPLEMENT",
+            DossierAsk.answered_at.is_(None),
+            DossierAsk.retracted_at.is_(None),
+        )
+        .order_by(DossierAsk.id)
+    )
+    asks = list(found)
+    reasons = await read_notes(tx, [row.id for row in asks], "ask.reason", office.safe)
+    lines: dict[UUID, list[AskLine]] = defaultdict(list)
+    for row in asks:
+        words = reasons.get(row.id)
+        lines[row.dossier_id].append(AskLine(row.requirement, row.fit or "MISSING", str(words or "")))
+    return lines
+
+
+async def _page(tx: Tx, query: Select[Any], after: UUID | None, first: int) -> list[Dossier]:
+    if after is not None:
+        query = query.where(Dossier.id < after)
+    return list(await tx.scalars(query.order_by(Dossier.id.desc()).limit(first)))
+
+
+async def _rows(tx: Tx, record: type[R], dossiers: Sequence[UUID]) -> Mapping[UUID, list[R]]:
+    grouped: dict[UUID, list[R]] = defaultdict(list)
+    for row in await tx.scalars(select(record).where(record.dossier_id.in_(dossiers))):
+        grouped[row.dossier_id].append(row)
+    return grouped
