@@ -67,6 +67,7 @@ TABLES: tuple[Table, ...] = (
     Table("conditions", "conditions.json", "components", "map"),
     Table("component_annotations", "component_annotations.json", shape="map"),
     Table("forms", "forms.json", shape="map"),
+    Table("roles", "roles.json"),
 )
 FILES: tuple[str, ...] = tuple(dict.fromkeys(table.file for table in TABLES))
 KINDS: Mapping[str, Table] = {table.kind: table for table in TABLES}

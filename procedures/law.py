@@ -103,6 +103,8 @@ class Condition:
     filer_is: frozenset[str] = frozenset()
     own_right_filers: frozenset[str] = frozenset()
     no_paper_relations: frozenset[str] = frozenset()
+    no_certification_relations: frozenset[str] = frozenset()
+    """Filers whose authorisation needs no certification: level 3 serves and `document.notarised` is not needed."""
     higher_components: tuple[str, ...] = ()
     text: Text | None = None
 

@@ -64,6 +64,8 @@ def requirement_of(files: CatalogueFiles, procedure: Body, component: Body, on: 
     fresh = bool(note.get("fresh", False))
     asked = Asked(procedure, component, barred=note["self_object"] or fresh)
     accepts = accepted_types(files, asked, on) if outcome in _EVIDENCE else ()
+    registers = register_sources(files, asked, accepts, on)
+    readable = frozenset(one.database for one in registers) if outcome in _EVIDENCE else None
     named = files.table("document_types")[component["document_type_id"]]
     return Requirement(
         id=component["id"],
@@ -73,7 +75,7 @@ def requirement_of(files: CatalogueFiles, procedure: Body, component: Body, on: 
         outcome_class=outcome,
         duty=Duty(component["requirement"]),
         accepts=accepts,
-        registers=register_sources(files, asked, accepts, on),
+        registers=registers,
         claims=needs(note["claims"]),
         whole=note["whole"],
         min_level=note["min_level"],
@@ -82,7 +84,7 @@ def requirement_of(files: CatalogueFiles, procedure: Body, component: Body, on: 
         fresh=fresh,
         group=component["alternative_group"],
         rank=note["rank"] or 1,
-        condition=_condition(files.table("conditions").get(component["id"])),
+        condition=_condition(files.table("conditions").get(component["id"]), readable),
         object_kind=ObjectKind(note.get("object_kind") or named.get("object_kind", "person")),
         legal_basis=note.get("legal_basis_vi") or next(iter(procedure["legal_basis"]), None),
     )
@@ -147,21 +149,26 @@ def situation_tests(body: Body) -> tuple[tuple[SituationTest, ...], bool]:
     return tuple(SituationTest(row["situation_id"], row["when"]) for row in rows), "any" not in combined
 
 
-def _condition(body: Body | None) -> Condition | None:
+def _condition(body: Body | None, readable: frozenset[str] | None) -> Condition | None:
+    """`readable`: the databases some rule lets the agency read on that day; None when no paper is asked for.
+
+    A condition "only if the data cannot be read" counts a database whose rule has lapsed as unreadable.
+    """
     if body is None:
         return None
     computed = body.get("computed_from") or {}
     tests, match_all = situation_tests(body)
-    kind = ConditionKind(body["kind"])
+    databases = computed.get("databases", ())
     return Condition(
-        kind=kind,
+        kind=ConditionKind(body["kind"]),
         tests=tests,
         match_all=match_all,
-        databases=tuple(computed.get("databases", ())),
+        databases=tuple(name for name in databases if readable is None or name in readable),
         channels=frozenset(Channel(name) for name in computed.get("channels", ())),
         filer_is=frozenset(computed.get("filer_is", ())),
         own_right_filers=frozenset(computed.get("own_right_filers", ())),
         no_paper_relations=frozenset(computed.get("no_paper_relations", ())),
+        no_certification_relations=frozenset(computed.get("no_certification_relations", ())),
         higher_components=tuple(computed.get("higher_components", ())),
         text=Text(body["text_vi"], body["text_en"]),
     )
