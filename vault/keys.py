@@ -6,7 +6,7 @@ opened it, so destroying a row ends every later reading at once.
 """
 
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -147,11 +147,22 @@ class Keys:
 
         Raises KeyMissing, SubjectShredded, or TamperedContent when the row is not this subject's.
         """
-        key = SubjectKey(self._keyring.instance, subject, await self._unwrapped(subject))
+        async with self.opened_together({subject}) as keys:
+            if subject not in keys:
+                raise await self._why_missing(subject)
+            yield keys[subject]
+
+    @asynccontextmanager
+    async def opened_together(self, subjects: Collection[UUID]) -> AsyncIterator[dict[UUID, SubjectKey]]:
+        """The keys of several subjects by one statement, for lists. Those without a living key are left out."""
+        instance = self._keyring.instance
+        generations = await self._unwrapped(subjects)
+        keys = {subject: SubjectKey(instance, subject, found) for subject, found in generations.items()}
         try:
-            yield key
+            yield keys
         finally:
-            key._forget()
+            for key in keys.values():
+                key._forget()
 
     async def destroy(self, subject: UUID) -> None:
         """Destroy every generation of the subject's key, for good. Doing it again changes nothing."""
@@ -170,19 +181,24 @@ class Keys:
     async def close(self) -> None:
         await self.engine.dispose()
 
-    async def _unwrapped(self, subject: UUID) -> dict[int, bytes]:
-        columns = select(SealedKey.generation, SealedKey.wrapped).where(SealedKey.subject_id == subject)
+    async def _unwrapped(self, subjects: Collection[UUID]) -> dict[UUID, dict[int, bytes]]:
+        living = select(SealedKey.subject_id, SealedKey.generation, SealedKey.wrapped).where(
+            SealedKey.subject_id.in_(subjects)
+        )
         async with self.engine.connect() as connection:
-            rows = (await connection.execute(columns)).all()
-        if not rows:
-            raise KeyMissing
-        living = {generation: wrapped for generation, wrapped in rows if wrapped is not None}
-        if not living:
-            raise SubjectShredded
-        return {
-            generation: self._keyring.unwrap(wrapped, self._root_context(subject, generation))
-            for generation, wrapped in living.items()
-        }
+            rows = (await connection.execute(living)).all()
+        generations: dict[UUID, dict[int, bytes]] = {}
+        for subject, generation, wrapped in rows:
+            if wrapped is None:
+                continue
+            context = self._root_context(subject, generation)
+            generations.setdefault(subject, {})[generation] = self._keyring.unwrap(wrapped, context)
+        return generations
+
+    async def _why_missing(self, subject: UUID) -> KeyMissing | SubjectShredded:
+        tombstone = select(SealedKey.generation).where(SealedKey.subject_id == subject).limit(1)
+        async with self.engine.connect() as connection:
+            return SubjectShredded() if await connection.scalar(tombstone) else KeyMissing()
 
     def _root_context(self, subject: UUID, generation: int) -> Context:
         purpose = f"subject-key:{generation}"

@@ -1,0 +1,83 @@
+"""Small sealed records other rooms keep about a subject: form values, reasons in words.
+
+A note is bound to its subject, its owner (that room's own id) and its kind; every writing gets a new row id, so
+an earlier text put back into the row does not open.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from store.database import Tx
+from store.identifiers import new_id
+from vault.keys import SubjectKey
+from vault.records import SealedNote
+from vault.safe import Safe
+
+JSON = Any
+"""Whatever JSON can say: the note's owner knows its shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    subject: UUID
+    owner_ref: UUID
+    kind: str
+    value: JSON = field(repr=False)
+
+
+async def write_note(tx: Tx, note: Note, safe: Safe, now: datetime) -> None:
+    """Keep the note in place of any earlier one of the same owner and kind. Raises SubjectShredded, KeyMissing.
+
+    Row-level security decides whether the transaction's actor may.
+    """
+    plain = json.dumps(note.value, ensure_ascii=False, allow_nan=False).encode()
+    row = new_id()
+    async with safe.keys.opened(note.subject) as key:
+        sealed = key.seal(plain, _purpose(note.kind), note.owner_ref, row)
+    statement = insert(SealedNote).values(
+        id=row,
+        subject_id=note.subject,
+        owner_ref=note.owner_ref,
+        kind=note.kind,
+        sealed=sealed,
+        written_at=now,
+    )
+    replaced = {name: statement.excluded[name] for name in ("id", "subject_id", "sealed", "written_at")}
+    await tx.execute(statement.on_conflict_do_update(index_elements=["owner_ref", "kind"], set_=replaced))
+
+
+async def read_note(tx: Tx, owner_ref: UUID, kind: str, safe: Safe) -> JSON | None:
+    """The note's value, or None where there is none in sight or its subject was shredded."""
+    return (await read_notes(tx, (owner_ref,), kind, safe)).get(owner_ref)
+
+
+async def read_notes(tx: Tx, owner_refs: Collection[UUID], kind: str, safe: Safe) -> dict[UUID, JSON]:
+    """Notes of one kind by owner, for lists: one statement here and one in the keys database.
+
+    Owners without a note in sight, or whose subject was shredded, are left out. Raises TamperedContent.
+    """
+    wanted = select(SealedNote.id, SealedNote.subject_id, SealedNote.owner_ref, SealedNote.sealed).where(
+        SealedNote.owner_ref.in_(owner_refs), SealedNote.kind == kind
+    )
+    rows = (await tx.execute(wanted)).all()
+    async with safe.keys.opened_together({row.subject_id for row in rows}) as keys:
+        return {
+            row.owner_ref: _opened(keys[row.subject_id], row.sealed, kind, row.owner_ref, row.id)
+            for row in rows
+            if row.subject_id in keys
+        }
+
+
+def _opened(key: SubjectKey, sealed: bytes, kind: str, owner_ref: UUID, row: UUID) -> JSON:
+    return json.loads(key.open(sealed, _purpose(kind), owner_ref, row))
+
+
+def _purpose(kind: str) -> str:
+    return f"note:{kind}"

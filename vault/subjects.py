@@ -1,0 +1,107 @@
+"""Subjects: the people and organisations whose papers the vault keeps, found by number without storing it.
+
+A number rests only as a keyed blind index and inside the sealed profile. Each subject has a key of its own, made
+before the subject's row: an orphaned key seals nothing, a subject without a key could never be read.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select, text
+
+from auth.caller import Caller
+from auth.errors import NotFound
+from auth.policy import Action, require
+from store.database import Tx
+from store.identifiers import new_id
+from vault.records import Subject
+from vault.safe import Safe
+
+PERSON: Final = "person"
+ORGANISATION: Final = "organisation"
+NEWBORN: Final = "newborn"
+"""A child not yet numbered: provisional until a register issues a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a subject is. `name` may be None for a newborn, `number` and `born` for whoever has none."""
+
+    kind: str
+    name: str | None
+    number: str | None = None
+    born: date | None = None
+
+    def __repr__(self) -> str:
+        return f"Profile({self.kind})"
+
+
+async def enrol(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
+    """The subject of this number, made if nobody has it yet. Enrolling again changes nothing.
+
+    Called with a profile an identity provider, a register or an officer vouched for: never with a typed number.
+    """
+    if profile.number is None:
+        raise ValueError("only numbered subjects are enrolled")
+    return await find_by_number(tx, profile.number, safe) or await _make(tx, profile, safe, now)
+
+
+async def register_newborn(tx: Tx, caller: Caller, name: str | None, safe: Safe, now: datetime) -> UUID:
+    """A provisional subject for a child just born; the mandate of the filing parent is recorded by `auth`.
+
+    Raises what the policy does.
+    """
+    require(caller, Action.REGISTER_NEWBORN)
+    return await _make(tx, Profile(NEWBORN, name), safe, now)
+
+
+async def find_by_number(tx: Tx, number: str, safe: Safe) -> UUID | None:
+    """The subject with this number, mergers followed."""
+    found: UUID | None = await tx.scalar(
+        text("SELECT subject_by_number(:index)"), {"index": _number_index(number, safe)}
+    )
+    return found
+
+
+async def profile_of(tx: Tx, subject: UUID, safe: Safe) -> Profile:
+    """Who this is, as far as the transaction's actor may see. Raises NotFound, SubjectShredded."""
+    row = (await tx.execute(select(Subject.kind, Subject.profile).where(Subject.id == subject))).one_or_none()
+    if row is None:
+        raise NotFound
+    async with safe.keys.opened(subject) as key:
+        facts = json.loads(key.open(row.profile, "profile"))
+    born = date.fromisoformat(facts["born"]) if facts["born"] else None
+    return Profile(row.kind, facts["name"], facts["number"], born)
+
+
+async def _make(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
+    subject = new_id()
+    await safe.keys.create(subject)
+    facts = {
+        "name": profile.name,
+        "number": profile.number,
+        "born": profile.born.isoformat() if profile.born else None,
+    }
+    async with safe.keys.opened(subject) as key:
+        sealed = key.seal(json.dumps(facts, ensure_ascii=False).encode(), "profile")
+    row = {
+        "id": subject,
+        "kind": profile.kind,
+        "index": _number_index(profile.number, safe) if profile.number else None,
+        "profile": sealed,
+        "at": now,
+    }
+    enrolled: UUID = (
+        await tx.execute(text("SELECT enrol_subject(:id, :kind, :index, :profile, :at)"), row)
+    ).scalar_one()
+    if enrolled != subject:
+        # Another request enrolled the same number meanwhile: the key made here must seal nothing.
+        await safe.keys.destroy(subject)
+    return enrolled
+
+
+def _number_index(number: str, safe: Safe) -> bytes:
+    return safe.keys.index("number", "".join(number.split()))
