@@ -1,0 +1,155 @@
+"""One request's context: who asks, at what moment, and the ways into the database.
+
+Carries no session: each root field and each loader batch opens its own transaction, because three aliased root
+fields on one connection pass with a warm pool and fail with a cold one.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import rfc8785
+from strawberry.types import Info
+
+from auth.caller import Caller
+from auth.errors import AccessDenied
+from connectors.registers import Registers
+from dossiers.case import Office
+from dossiers.clock import local_day
+from procedures.law import Law
+from resolvers.connections import Cursors
+from resolvers.problems import UserError, shaped
+from store import ledger
+from store.database import Database, Tx
+from store.past_requests import Past, recall, remember
+
+if TYPE_CHECKING:
+    from resolvers.loaders import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the composition root built once and every request shares."""
+
+    database: Database
+    office: Office
+    registers: Registers
+    cursors: Cursors
+    public_url: str
+
+
+@dataclass(slots=True)
+class Context:
+    """`now` is fixed once per request, so that everything in it happens at one moment."""
+
+    house: House
+    caller: Caller
+    now: datetime
+    request_id: str
+    refusals: list[str] = field(default_factory=list)
+    """Codes of refusals shaped into payloads, for the metrics."""
+    _loaders: "Loaders | None" = None
+
+    @property
+    def office(self) -> Office:
+        return self.house.office
+
+    @property
+    def law(self) -> Law:
+        """The law of today, in whose words refusals are told."""
+        return self.house.office.laws.on(local_day(self.now))
+
+    @property
+    def language(self) -> str:
+        return self.caller.language
+
+    @property
+    def load(self) -> "Loaders":
+        if self._loaders is None:
+            from resolvers.loaders import Loaders
+
+            self._loaders = Loaders(self)
+        return self._loaders
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Tx]:
+        async with self.house.database.reading(self.caller.actor) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Tx]:
+        """Commits on leaving. A denial rolls everything back, so it is written to the log on its own."""
+        try:
+            async with self.house.database.writing(self.caller.actor) as tx:
+                yield tx
+        except AccessDenied as denied:
+            await self._log_denial(denied)
+            raise
+
+    async def act(
+        self, operation: str, given: Any, do: Callable[[Tx], Awaitable[UUID]]
+    ) -> tuple[UUID | None, list[UserError]]:
+        """One mutation in one transaction, at most once per idempotency key.
+
+        Returns what it made, or the shaped refusal; the refusal has rolled everything back. A replay of the same
+        request is answered from the rows as they stand.
+        """
+        try:
+            async with self.writing() as tx:
+                past = Past(self.caller_key, operation, given.idempotency_key, request_hash(given))
+                before = await recall(tx, past, self.now)
+                if before is not None:
+                    return before.made, []
+                made = await do(tx)
+                await remember(tx, past, made, None, self.now)
+            return made, []
+        except Exception as error:
+            return None, [self.problem(error)]
+
+    def problem(self, error: Exception) -> UserError:
+        """The payload face of a refusal. Anything without one goes on up."""
+        face = shaped(error, self.language, self.law)
+        if face is None:
+            raise error
+        self.refusals.append(face.code)
+        return face
+
+    @property
+    def caller_key(self) -> str:
+        return f"{self.caller.kind.value}:{self.caller.id or ''}"
+
+    async def _log_denial(self, denied: AccessDenied) -> None:
+        entry = ledger.Entry(
+            kind="access.denied",
+            subject_id=None,
+            outcome="DENIED",
+            purpose="",
+            legal_basis="NONE",
+            reason=denied.reason,
+        )
+        async with self.house.database.writing(self.caller.actor) as tx:
+            await ledger.record(tx, self.caller.actor, entry, self.now)
+
+
+AppInfo = Info[Context, None]
+
+
+def request_hash(given: Any) -> bytes:
+    """SHA-256 of the canonical JSON of an input, whatever order its fields came in."""
+    return hashlib.sha256(rfc8785.dumps(_canonical(given))).digest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _canonical(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(one) for one in value]
+    if hasattr(value, "__strawberry_definition__"):
+        return {key: _canonical(one) for key, one in vars(value).items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

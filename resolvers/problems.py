@@ -1,0 +1,257 @@
+"""The one place that gives refusals their GraphQL face.
+
+What the caller can act on becomes a member of the payload's `errors`; who is asking and what exists become
+neutral top-level errors; everything else is a fault, masked behind the request id.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError
+
+from auth import errors as auth
+from dossiers import errors as dossiers
+from procedures.law import Law
+from procedures.plan import Outcome
+from procedures.reasons import words
+from resolvers.wording import refusal_words
+from store import errors as store
+from vault import errors as vault
+
+OutcomeEnum = strawberry.enum(Outcome, name="Outcome", description="How a requirement is met.")
+
+
+class BadInput(Exception):
+    """An argument no use case would understand: a foreign cursor, a malformed id, a page size out of range."""
+
+    code = "BAD_INPUT"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+@strawberry.interface(description="A refusal the caller can act on. `code` is stable; `message` is for people.")
+class UserError:
+    code: str
+    message: str
+    path: list[str] | None = None
+    retryable: bool = False
+    retry_after_seconds: int | None = None
+
+
+@strawberry.type(description="A refusal that needs no more than its code.")
+class Refused(UserError):
+    pass
+
+
+@strawberry.type(name="AlreadyHeld", description="The State holds this already; nothing more is said of it.")
+class AlreadyHeldProblem(UserError):
+    requirement: strawberry.ID = strawberry.ID("")
+
+
+@strawberry.type(description="One thing still missing.")
+class Gap:
+    requirement: strawberry.ID
+    outcome: OutcomeEnum
+    reason: str
+
+
+@strawberry.type(name="EvidenceMissing", description="Everything missing at once.")
+class EvidenceMissingProblem(UserError):
+    gaps: list[Gap] = strawberry.field(default_factory=list)
+
+
+@strawberry.type(name="StaleVersion", description="Start again from `current`.")
+class StaleVersionProblem(UserError):
+    current: int = 0
+
+
+@strawberry.type(name="SituationsOpen", description="Questions to answer before submission.")
+class SituationsOpenProblem(UserError):
+    situations: list[str] = strawberry.field(default_factory=list)
+
+
+@strawberry.type(name="FormIncomplete", description="Fields missing, and fields refused.")
+class FormIncompleteProblem(UserError):
+    missing: list[str] = strawberry.field(default_factory=list)
+    refused: list[str] = strawberry.field(default_factory=list)
+
+
+@strawberry.type(name="ObjectUndeclared", description="Kinds of object the filing must name.")
+class ObjectUndeclaredProblem(UserError):
+    kinds: list[str] = strawberry.field(default_factory=list)
+
+
+@strawberry.type(name="ConsentStale", description="The notice that would be shown now has this hash.")
+class ConsentStaleProblem(UserError):
+    sha256: str = ""
+
+
+@strawberry.type(name="ConsentOutstanding", description="Roles whose own approval is awaited.")
+class ConsentOutstandingProblem(UserError):
+    roles: list[str] = strawberry.field(default_factory=list)
+
+
+PROBLEM_TYPES = (
+    Refused,
+    AlreadyHeldProblem,
+    EvidenceMissingProblem,
+    StaleVersionProblem,
+    SituationsOpenProblem,
+    FormIncompleteProblem,
+    ObjectUndeclaredProblem,
+    ConsentStaleProblem,
+    ConsentOutstandingProblem,
+)
+
+
+def _already_held(error: dossiers.AlreadyHeld, language: str, law: Law) -> UserError:
+    return AlreadyHeldProblem(**_said(error, language), requirement=strawberry.ID(error.requirement))
+
+
+def _evidence_missing(error: dossiers.EvidenceMissing, language: str, law: Law) -> UserError:
+    gaps = [
+        Gap(
+            requirement=strawberry.ID(gap.requirement),
+            outcome=gap.outcome,
+            reason=words(gap.reason, language, law),
+        )
+        for gap in error.gaps
+    ]
+    return EvidenceMissingProblem(**_said(error, language, count=len(gaps)), gaps=gaps)
+
+
+def _stale_version(error: dossiers.StaleVersion, language: str, law: Law) -> UserError:
+    return StaleVersionProblem(**_said(error, language, retryable=True), current=error.current)
+
+
+def _situations_open(error: dossiers.SituationsOpen, language: str, law: Law) -> UserError:
+    said = _said(error, language, count=len(error.situations))
+    return SituationsOpenProblem(**said, situations=list(error.situations))
+
+
+def _form_incomplete(error: dossiers.FormIncomplete, language: str, law: Law) -> UserError:
+    return FormIncompleteProblem(
+        **_said(error, language), missing=list(error.missing), refused=list(error.refused)
+    )
+
+
+def _object_undeclared(error: dossiers.ObjectUndeclared, language: str, law: Law) -> UserError:
+    return ObjectUndeclaredProblem(**_said(error, language), kinds=list(error.kinds))
+
+
+def _consent_stale(error: vault.ConsentStale, language: str, law: Law) -> UserError:
+    return ConsentStaleProblem(**_said(error, language), sha256=error.sha256)
+
+
+def _consent_outstanding(error: dossiers.ConsentOutstanding, language: str, law: Law) -> UserError:
+    return ConsentOutstandingProblem(**_said(error, language), roles=list(error.roles))
+
+
+def _upload_refused(error: vault.UploadRefused, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language, fault=error.fault.value), path=["upload"])
+
+
+def _bad_input(error: BadInput, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language, field=error.field), path=[error.field])
+
+
+def _refused(error: Any, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language))
+
+
+def _try_again(error: Any, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language, retryable=True), retry_after_seconds=1)
+
+
+Face = Callable[[Any, str, Law], UserError]
+
+PAYLOAD: dict[type[Exception], Face] = {
+    BadInput: _bad_input,
+    dossiers.AlreadyHeld: _already_held,
+    dossiers.EvidenceMissing: _evidence_missing,
+    dossiers.StaleVersion: _stale_version,
+    dossiers.SituationsOpen: _situations_open,
+    dossiers.FormIncomplete: _form_incomplete,
+    dossiers.ObjectUndeclared: _object_undeclared,
+    dossiers.ConsentOutstanding: _consent_outstanding,
+    dossiers.MoveNotAllowed: _refused,
+    dossiers.NotReusable: _refused,
+    dossiers.ProcedureUnknown: _refused,
+    dossiers.AgencyNotCompetent: _refused,
+    dossiers.RequirementUnknown: _refused,
+    dossiers.PartyRefused: _refused,
+    dossiers.ConsentRequired: _refused,
+    dossiers.NothingToAsk: _refused,
+    dossiers.LegalReasonUnknown: _refused,
+    dossiers.ResultRefused: _refused,
+    dossiers.TypeNotAccepted: _refused,
+    dossiers.ClaimsRefused: _refused,
+    dossiers.EvidenceGone: _refused,
+    dossiers.EvidencePending: _try_again,
+    store.IdempotencyConflict: _refused,
+    auth.GuardianNotProven: _refused,
+    vault.UploadRefused: _upload_refused,
+    vault.DocumentNotUsable: _refused,
+    vault.DocumentInUse: _refused,
+    vault.ClaimUnknown: _refused,
+    vault.ReplacementRefused: _refused,
+    vault.ConsentStale: _consent_stale,
+    vault.ConsentSettled: _refused,
+    vault.ConsentMissing: _refused,
+    vault.DisclosureBusy: _try_again,
+    vault.ShareRefused: _refused,
+    vault.StorageFailed: _try_again,
+    vault.SubjectShredded: _refused,
+}
+"""Refusals shaped into a payload's `errors`."""
+
+TOP_LEVEL: frozenset[type[Exception]] = frozenset({auth.Unauthenticated, auth.NotFound, auth.AccessDenied})
+"""Neutral top-level errors: their reasons are for the ledger, not for the caller."""
+
+FAULTS: frozenset[type[Exception]] = frozenset(
+    {
+        auth.CredentialsConflict,
+        auth.SignInFailed,
+        auth.TokenRefused,
+        store.DataFolderRefused,
+        store.ServerFailed,
+        store.RolesMissing,
+        store.WallsBroken,
+        store.CheckpointRefused,
+        vault.TamperedContent,
+        vault.KeyMissing,
+        vault.KeyRingRefused,
+        vault.BlobMissing,
+    }
+)
+"""Never a caller's doing, or told over HTTP before GraphQL: masked if they ever arrive here."""
+
+
+def shaped(error: Exception, language: str, law: Law) -> UserError | None:
+    """The payload error for a refusal; None for what does not belong into a payload."""
+    face = PAYLOAD.get(type(error))
+    return face(error, language, law) if face is not None else None
+
+
+def top_level(error: Exception | None, language: str, request_id: str) -> GraphQLError:
+    """A neutral or masked top-level error with a stable code. The cause never leaves the server."""
+    if isinstance(error, BadInput):
+        return _graphql_error("BAD_INPUT", refusal_words("BAD_INPUT", language, field=error.field))
+    if type(error) in TOP_LEVEL:
+        code = str(getattr(error, "code", ""))
+        return _graphql_error(code, refusal_words(code, language))
+    said = refusal_words("INTERNAL", language, request_id=request_id)
+    return _graphql_error("INTERNAL", said, request_id)
+
+
+def _graphql_error(code: str, message: str, request_id: str | None = None) -> GraphQLError:
+    extensions = {"code": code} if request_id is None else {"code": code, "requestId": request_id}
+    return GraphQLError(message, extensions=extensions)
+
+
+def _said(error: Any, language: str, *, retryable: bool = False, **params: object) -> dict[str, Any]:
+    message = refusal_words(error.code, language, **params)
+    return {"code": error.code, "message": message, "retryable": retryable}

@@ -1,0 +1,191 @@
+"""What refusals and notices say to people, in Vietnamese and English. Plain words; no data of anyone."""
+
+REFUSALS: dict[str, tuple[str, str]] = {
+    "ALREADY_HELD": (
+        "Giấy tờ này Nhà nước đã có. Không được yêu cầu nộp lại.",
+        "The State already holds this document. It may not be asked for again.",
+    ),
+    "EVIDENCE_MISSING": ("Hồ sơ còn thiếu {count} mục.", "{count} items are still missing."),
+    "SITUATIONS_OPEN": (
+        "Vui lòng trả lời {count} câu hỏi còn lại trước khi nộp.",
+        "Please answer the {count} remaining questions before submitting.",
+    ),
+    "OBJECT_UNDECLARED": (
+        "Vui lòng cho biết hồ sơ này về thửa đất, công trình, cơ sở, xe hay sự kiện nào.",
+        "Please say which parcel, building, premises, vehicle or event this filing is about.",
+    ),
+    "FORM_INCOMPLETE": (
+        "Biểu mẫu còn mục chưa điền hoặc điền chưa đúng.",
+        "Some fields of the form are missing or do not fit.",
+    ),
+    "STALE_VERSION": (
+        "Hồ sơ vừa được thay đổi. Vui lòng xem lại rồi thử lại.",
+        "The dossier has just changed. Please look at it again and retry.",
+    ),
+    "MOVE_NOT_ALLOWED": (
+        "Không thể thực hiện bước này ở trạng thái hiện tại của hồ sơ.",
+        "This step is not possible in the dossier's present status.",
+    ),
+    "NOT_REUSABLE": (
+        "Mục này không dùng lại giấy tờ nào, nên không có gì để từ chối.",
+        "Nothing would be reused here, so there is nothing to decline.",
+    ),
+    "PROCEDURE_UNKNOWN": (
+        "Không có thủ tục này vào ngày đã chọn.",
+        "There is no such procedure on that day.",
+    ),
+    "AGENCY_NOT_COMPETENT": (
+        "Cơ quan này không tiếp nhận thủ tục đã chọn.",
+        "This agency does not receive that procedure.",
+    ),
+    "REQUIREMENT_UNKNOWN": (
+        "Thành phần hồ sơ này không thuộc hồ sơ đang mở.",
+        "That item does not belong to this dossier.",
+    ),
+    "PARTY_REFUSED": (
+        "Không thể ghi người này vào vai trò đã chọn. Vui lòng kiểm tra số định danh.",
+        "That person cannot take this role. Please check the identification number.",
+    ),
+    "CONSENT_OUTSTANDING": (
+        "Còn chờ người liên quan đồng ý cho dùng giấy tờ của chính họ.",
+        "Somebody concerned has not yet agreed to the use of their own documents.",
+    ),
+    "CONSENT_REQUIRED": (
+        "Vui lòng đọc và đồng ý với thông báo chia sẻ giấy tờ trước khi nộp.",
+        "Please read and agree to the sharing notice before submitting.",
+    ),
+    "CONSENT_STALE": (
+        "Nội dung chia sẻ đã thay đổi. Vui lòng đọc lại thông báo mới.",
+        "What would be shared has changed. Please read the new notice.",
+    ),
+    "CONSENT_SETTLED": (
+        "Yêu cầu này đã được quyết định hoặc đã hết hạn.",
+        "This has already been decided or has expired.",
+    ),
+    "CONSENT_MISSING": (
+        "Không có sự đồng ý còn hiệu lực cho việc xem này.",
+        "There is no live consent for this.",
+    ),
+    "NOTHING_TO_ASK": (
+        "Mục này không được yêu cầu trong hồ sơ.",
+        "This item is not asked for in the dossier.",
+    ),
+    "LEGAL_REASON_UNKNOWN": (
+        "Lý do pháp lý không có trong danh mục.",
+        "That legal reason is not on the list.",
+    ),
+    "RESULT_REFUSED": (
+        "Kết quả không đúng loại của thủ tục hoặc có thông tin mà loại giấy này không ghi nhận.",
+        "The result is not of this procedure's types, or states what that document does not attest.",
+    ),
+    "TYPE_NOT_ACCEPTED": (
+        "Loại giấy tờ này không được chấp nhận cho mục đã chọn.",
+        "That kind of document is not accepted here.",
+    ),
+    "CLAIMS_REFUSED": (
+        "Có thông tin mà loại giấy tờ này không ghi nhận, hoặc giá trị chưa đúng.",
+        "Some facts are not attested by this kind of document, or their values do not fit.",
+    ),
+    "EVIDENCE_GONE": (
+        "Căn cứ để xem giấy tờ này không còn.",
+        "The basis for seeing this document is gone.",
+    ),
+    "EVIDENCE_PENDING": (
+        "Cơ sở dữ liệu chưa trả lời. Hồ sơ chưa thể quyết định.",
+        "A register has not answered yet. The dossier cannot be decided.",
+    ),
+    "IDEMPOTENCY_CONFLICT": (
+        "Mã chống gửi trùng này đã dùng cho một yêu cầu khác.",
+        "This idempotency key was used for a different request.",
+    ),
+    "UPLOAD_REFUSED": ("Tệp không được nhận: {fault}.", "The file was not accepted: {fault}."),
+    "DOCUMENT_NOT_USABLE": (
+        "Giấy tờ không còn dùng được cho việc này.",
+        "The document can no longer be used for this.",
+    ),
+    "DOCUMENT_IN_USE": (
+        "Giấy tờ do cơ quan cấp hoặc chứng thực không thể tự xóa.",
+        "A document issued or certified by an agency cannot be removed by its owner.",
+    ),
+    "CLAIM_UNKNOWN": (
+        "Giấy tờ này không có thông tin đã nêu.",
+        "The document does not state that fact.",
+    ),
+    "REPLACEMENT_REFUSED": (
+        "Giấy tờ thay thế phải cùng loại, cùng người và còn hiệu lực.",
+        "The replacement must be a valid document of the same kind and person.",
+    ),
+    "DISCLOSURE_BUSY": (
+        "Hệ thống đang bận với giấy tờ này. Vui lòng thử lại.",
+        "This document is busy. Please try again.",
+    ),
+    "SHARE_REFUSED": ("Không thể tạo mã chia sẻ như yêu cầu.", "The share cannot be made as asked."),
+    "GUARDIAN_NOT_PROVEN": (
+        "Dữ liệu chưa chứng minh bạn là cha, mẹ của trẻ này.",
+        "The data do not show that you are this child's parent.",
+    ),
+    "STORAGE_FAILED": (
+        "Chưa lưu được tệp. Vui lòng thử lại.",
+        "The file could not be stored. Please try again.",
+    ),
+    "SUBJECT_SHREDDED": (
+        "Dữ liệu này đã được hủy theo yêu cầu.",
+        "This data has been destroyed as requested.",
+    ),
+    "BAD_INPUT": ("Giá trị của «{field}» chưa đúng.", "The value of “{field}” is not right."),
+    "UNAUTHENTICATED": ("Vui lòng đăng nhập.", "Please sign in."),
+    "NOT_FOUND": ("Không tìm thấy.", "Not found."),
+    "ACCESS_DENIED": ("Bạn không có quyền thực hiện việc này.", "You may not do this."),
+    "INTERNAL": (
+        "Hệ thống gặp lỗi. Mã yêu cầu: {request_id}.",
+        "Something went wrong on our side. Request id: {request_id}.",
+    ),
+}
+
+NOTICES: dict[str, tuple[str, str]] = {
+    "submitted": ("Hồ sơ đã được nộp.", "Your dossier has been submitted."),
+    "received": ("Hồ sơ đã được tiếp nhận.", "Your dossier has been received."),
+    "not_received": ("Hồ sơ không được tiếp nhận.", "Your dossier was not received."),
+    "processing": ("Hồ sơ đang được xử lý.", "Your dossier is being processed."),
+    "supplement_requested": ("Hồ sơ cần bổ sung.", "Your dossier needs something more."),
+    "refused_ask": (
+        "Cán bộ đã yêu cầu một giấy tờ Nhà nước đã có; hệ thống đã từ chối. Bạn có thể phản ánh.",
+        "An officer asked for a document the State already holds; the system refused. You may object.",
+    ),
+    "override": (
+        "Cán bộ yêu cầu giấy tờ đã có với lý do pháp lý: {article}. Bạn có thể phản ánh.",
+        "An officer asked for a held document for a legal reason: {article}. You may object.",
+    ),
+    "basis_lost": (
+        "Bạn hoặc người liên quan đã rút lại sự đồng ý; hồ sơ chuyển sang chờ bổ sung.",
+        "A consent was withdrawn; the dossier now waits for a supplement.",
+    ),
+    "access_requested": (
+        "Có hồ sơ cần bạn đồng ý cho dùng giấy tờ của bạn.",
+        "A dossier needs your agreement to use your documents.",
+    ),
+    "register_healed": (
+        "Cơ sở dữ liệu đã trả lời; bạn không cần làm gì thêm.",
+        "The register has answered; you need do nothing more.",
+    ),
+    "digitised": (
+        "Một giấy tờ của bạn đã được số hóa vào kho dữ liệu.",
+        "A document of yours was digitised into your vault.",
+    ),
+    "processed": ("Hồ sơ đã có kết quả.", "Your dossier has been decided."),
+    "result_returned": ("Kết quả đã được trả.", "Your result has been returned."),
+    "result_revoked": ("Một kết quả của bạn đã bị thu hồi.", "A result of yours was revoked."),
+    "evidence_revoked": (
+        "Một giấy tờ hồ sơ này dựa vào đã bị thu hồi.",
+        "A document this dossier relies on was revoked.",
+    ),
+}
+
+
+def refusal_words(code: str, language: str, **params: object) -> str:
+    """The sentence for a refusal's code. KeyError for a code without words: a house test forbids it."""
+    return REFUSALS[code][language == "en"].format(**params)
+
+
+def notice_words(code: str, language: str, params: dict[str, str]) -> str:
+    return NOTICES[code][language == "en"].format_map(params)
