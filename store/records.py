@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, MetaData, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -47,11 +47,15 @@ class LedgerEntry(Record):
     """
 
     __tablename__ = "ledger"
+    __table_args__ = (
+        Index("ledger_subject_page_idx", "subject_id", "id"),
+        Index("ledger_unsealed_idx", "id", postgresql_where=text("log_index IS NULL")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, cycle=False, cache=1), primary_key=True)
     at: Mapped[datetime]
     kind: Mapped[str]
-    subject_id: Mapped[UUID | None] = mapped_column(index=True)
+    subject_id: Mapped[UUID | None]
     actor_kind: Mapped[str]
     actor_id: Mapped[UUID | None]
     agency_id: Mapped[UUID | None]
@@ -72,6 +76,19 @@ class LogLeaf(Record):
     log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     ledger_id: Mapped[int] = mapped_column(BigInteger, unique=True)
     leaf: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class LogNode(Record):
+    """One completed inner node: the root of the `2**level` leaves from `position * 2**level` on, never changed.
+
+    Kept so that a proof or a new tree head reads a handful of rows, however long the log.
+    """
+
+    __tablename__ = "log_nodes"
+
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     hash: Mapped[bytes]
 
 

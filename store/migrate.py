@@ -1,0 +1,105 @@
+"""Bring both databases to this version's schema, and prove at boot that the walls stand.
+
+The owner's account migrates; no request is ever served under it. On a server of one's own the roles are
+created beforehand, or here when the owner may.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from store.database import Actor, Database
+from store.errors import RolesMissing, WallsBroken
+
+Progress = Callable[[str], None]
+
+OPEN_TABLES = frozenset({"agencies", "catalogue_items", "checkpoints", "log_leaves", "log_nodes"})
+"""The law, the agencies and the tree of hashes: readable by anybody. Every other table is walled."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_LIMITS = "LOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT NOCREATEDB NOCREATEROLE"
+
+
+async def upgrade(owner_url: str, keys_owner_url: str, progress: Progress = lambda step: None) -> None:
+    """Migrate the main and the keys database to head, each in one transaction; nothing happens at head.
+
+    `progress` is told each step. Raises RolesMissing with the statements an administrator must run.
+    """
+    await _upgrade(owner_url, "versions", ("motlan_app", "motlan_work"), progress)
+    await _upgrade(keys_owner_url, "key_versions", ("motlan_keys",), progress)
+
+
+async def assert_walls(database: Database) -> None:
+    """Refuse to serve unless the application's role is powerless on its own.
+
+    It must own nothing, bypass nothing, and without an actor see no row of any walled table. Raises WallsBroken
+    with every finding.
+    """
+    async with database.reading(Actor("")) as tx:
+        findings = [str(found) for found in (await tx.scalars(text(_ROLE_FINDINGS))).all()]
+        tables = (await tx.scalars(text(_READABLE_TABLES))).all()
+        for table in sorted(set(tables) - OPEN_TABLES):
+            if await tx.scalar(text(f'SELECT EXISTS (SELECT FROM "{table}")')):  # noqa: S608 - a catalogue name
+                findings.append(f"rows of {table} are visible without an actor")
+    if findings:
+        raise WallsBroken(tuple(findings))
+
+
+async def _upgrade(url: str, versions: str, roles: tuple[str, ...], progress: Progress) -> None:
+    engine = create_async_engine(url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            # Two servers starting at once migrate one after the other.
+            await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('motlan migrate'))"))
+            await connection.run_sync(_ensure_roles, roles)
+            await connection.run_sync(_run, versions, progress)
+    finally:
+        await engine.dispose()
+
+
+def _ensure_roles(connection: Connection, roles: tuple[str, ...]) -> None:
+    known = set(connection.scalars(text("SELECT rolname FROM pg_roles")))
+    missing = [role for role in roles if role not in known]
+    statements = tuple(f"CREATE ROLE {role} {_LIMITS} PASSWORD NULL" for role in missing)
+    may_create = connection.scalar(
+        text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
+    )
+    if statements and not may_create:
+        raise RolesMissing(statements)
+    for statement in statements:
+        connection.execute(text(statement))
+
+
+def _run(connection: Connection, versions: str, progress: Progress) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.set_main_option("version_locations", str(_MIGRATIONS / versions))
+    config.set_main_option("path_separator", "newline")
+    config.attributes["connection"] = connection
+    config.attributes["progress"] = progress
+    command.upgrade(config, "head")
+
+
+# The role that is connected, judged by the server itself.
+_ROLE_FINDINGS = """
+SELECT 'the role bypasses row-level security' FROM pg_roles
+    WHERE rolname = current_user AND (rolsuper OR rolbypassrls)
+UNION ALL SELECT 'the role is a member of ' || r.rolname FROM pg_roles r
+    WHERE r.rolname <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')
+UNION ALL SELECT 'the role owns ' || relname FROM pg_class JOIN pg_roles r ON r.oid = relowner
+    WHERE r.rolname = current_user
+UNION ALL SELECT relname || ' is not walled' FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    AND NOT (relrowsecurity AND relforcerowsecurity) AND relname NOT IN
+        ('alembic_version', 'agencies', 'catalogue_items', 'checkpoints', 'log_leaves', 'log_nodes')
+"""
+
+_READABLE_TABLES = """
+SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+    AND has_table_privilege(oid, 'SELECT')
+"""
