@@ -105,6 +105,19 @@ def rule_of(entry: Mapping[str, Any]) -> Rule:
     return Rule(entry["id"], article, day(entry.get("effective_from")), day(entry.get("effective_to")))
 
 
+def in_scope(entry: Body, asked: Asked) -> bool:
+    """Whether a paper-for-paper rule reaches the component by its scope and does not exclude it."""
+    if asked.component["id"] in entry.get("excluded_component_ids", ()):
+        return False
+    if asked.procedure["id"] in entry.get("excluded_procedure_ids", ()):
+        return False
+    if entry["scope"] == "procedures":
+        return asked.procedure["id"] in entry["procedure_ids"]
+    if entry["scope"] == "sector":
+        return bool(set(entry["agency_type_ids"]) & set(asked.procedure["executing_agency_type_ids"]))
+    return True
+
+
 def _grants(files: CatalogueFiles, asked: Asked, on: date) -> Iterator[Grant]:
     for entry in files.table("procedure_substitutions").values():
         if entry["id"] in asked.cited and in_force(entry, on):
@@ -131,21 +144,9 @@ def _reaching(files: CatalogueFiles, asked: Asked, on: date, effect: str) -> Ite
     entries = files.table("document_substitutions").values()
     for scope in ("procedures", "sector", "all"):
         for entry in entries:
-            reaches = entry["scope"] == scope and effect in entry["effects"] and _in_scope(entry, asked)
+            reaches = entry["scope"] == scope and effect in entry["effects"] and in_scope(entry, asked)
             if reaches and in_force(entry, on):
                 yield entry
-
-
-def _in_scope(entry: Body, asked: Asked) -> bool:
-    if asked.component["id"] in entry.get("excluded_component_ids", ()):
-        return False
-    if asked.procedure["id"] in entry.get("excluded_procedure_ids", ()):
-        return False
-    if entry["scope"] == "procedures":
-        return asked.procedure["id"] in entry["procedure_ids"]
-    if entry["scope"] == "sector":
-        return bool(set(entry["agency_type_ids"]) & set(asked.procedure["executing_agency_type_ids"]))
-    return True
 
 
 def _directions(entry: Body) -> Iterator[tuple[str, str]]:
