@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,13 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-import auth.records
-import dossiers.records
-import procedures.records
-import vault.records  # noqa: F401 - each import declares its room's tables
 from store.database import Database
 from store.embedded import Embedded, Servers
 from store.migrate import upgrade
 from store.records import Record
+
+for room in ("auth", "vault", "procedures", "dossiers"):
+    import_module(f"{room}.records")  # declares the room's tables
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 """A Monday, ten in the morning in Vietnam."""

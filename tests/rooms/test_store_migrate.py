@@ -29,7 +29,8 @@ PERSONAL = (
 
 def differences(connection: Connection, metadata: Any) -> list[Any]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    return compare_metadata(context, metadata)
+    found: list[Any] = compare_metadata(context, metadata)
+    return found
 
 
 async def test_migrated_main_schema_equals_the_records(owner: AsyncEngine) -> None:
