@@ -25,6 +25,12 @@ class SubjectShredded(Exception):
     code: ClassVar[str] = "SUBJECT_SHREDDED"
 
 
+class NumberTaken(Exception):
+    """The number belongs to another subject, or the subject has another number. For a person to settle."""
+
+    code: ClassVar[str] = "NUMBER_TAKEN"
+
+
 class KeyRingRefused(Exception):
     """The root key file is unsafe or unusable. `reason`: exists, missing, permissions, owner, malformed."""
 
@@ -88,3 +94,96 @@ class UploadRefused(Exception):
     def __init__(self, fault: UploadFault) -> None:
         super().__init__(fault.value)
         self.fault = fault
+
+
+class DocumentNotUsable(Exception):
+    """The document may not be used for this as it stands. `status` is its status in the vault."""
+
+    code: ClassVar[str] = "DOCUMENT_NOT_USABLE"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class DocumentInUse(Exception):
+    """The paper rests on something its owner alone may not undo: the State issued or certified it."""
+
+    code: ClassVar[str] = "DOCUMENT_IN_USE"
+
+
+class ClaimUnknown(Exception):
+    """The document does not attest these claims. Carries their names, never their values."""
+
+    code: ClassVar[str] = "CLAIM_UNKNOWN"
+
+    def __init__(self, claims: tuple[str, ...]) -> None:
+        super().__init__(claims)
+        self.claims = claims
+
+
+class ReplacementRefused(Exception):
+    """Not a valid paper of the same person and type, or one has taken this document's place already."""
+
+    code: ClassVar[str] = "REPLACEMENT_REFUSED"
+
+
+class ConsentStale(Exception):
+    """What would be disclosed is no longer what the person was shown. `sha256` is of the notice as it reads now."""
+
+    code: ClassVar[str] = "CONSENT_STALE"
+
+    def __init__(self, sha256: str) -> None:
+        super().__init__(sha256)
+        self.sha256 = sha256
+
+
+class ConsentSettled(Exception):
+    """Decided, withdrawn or expired already. `status` is how the consent stands."""
+
+    code: ClassVar[str] = "CONSENT_SETTLED"
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class ConsentFault(StrEnum):
+    """Why nothing may be disclosed: codes for the ledger. Which paper or claim it was stays unsaid."""
+
+    NONE = "none"
+    """No such consent, or not to this agency."""
+    NOT_GIVEN = "not_given"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    RECEIPT = "receipt"
+    """The signed receipt is missing, forged, or says something else than the row."""
+    PURPOSE = "purpose"
+    NOT_COVERED = "not_covered"
+    """The version, the claims or the paper itself lie outside what was agreed to."""
+
+
+class ConsentMissing(Exception):
+    """Nothing is disclosed without a live consent that covers it, or the article that makes one needless."""
+
+    code: ClassVar[str] = "CONSENT_MISSING"
+
+    def __init__(self, fault: ConsentFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+
+
+class DisclosureBusy(Exception):
+    """The consent is being changed at this very moment: nothing was disclosed, try again."""
+
+    code: ClassVar[str] = "DISCLOSURE_BUSY"
+
+
+class ShareRefused(Exception):
+    """A code may not be made like this. `field`: claims, max_uses, expires_in_seconds."""
+
+    code: ClassVar[str] = "SHARE_REFUSED"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field

@@ -5,18 +5,20 @@ before the subject's row: an orphaned key seals nothing, a subject without a key
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from auth.caller import Caller
 from auth.errors import NotFound
 from auth.policy import Action, require
 from store.database import Tx
 from store.identifiers import new_id
+from vault.errors import NumberTaken
 from vault.records import Subject
 from vault.safe import Safe
 
@@ -66,6 +68,40 @@ async def find_by_number(tx: Tx, number: str, safe: Safe) -> UUID | None:
     return found
 
 
+async def askable(tx: Tx, subjects: Collection[UUID], dossier: UUID | None = None) -> frozenset[UUID]:
+    """Those of the subjects a register can be asked about, because they have a number.
+
+    Of the caller's own subjects, and of the parties of a dossier in the caller's reach; others are left out.
+    """
+    found = await tx.scalars(
+        text("SELECT numbered_subjects(:subjects, :dossier)"),
+        {"subjects": list(subjects), "dossier": dossier},
+    )
+    return frozenset(found)
+
+
+async def give_number(tx: Tx, subject: UUID, number: str, name: str, safe: Safe) -> None:
+    """Make a newborn a person: the number and name the registration of the birth gave.
+
+    Giving the same number again changes nothing. Raises NumberTaken (another subject has it, or this one has
+    another), NotFound (out of the actor's sight), SubjectShredded.
+    """
+    holder = await find_by_number(tx, number, safe)
+    if holder == subject:
+        return
+    known = await profile_of(tx, subject, safe)
+    if holder is not None or known.number is not None:
+        raise NumberTaken
+    numbered = Profile(PERSON, name, number, known.born)
+    async with safe.keys.opened(subject) as key:
+        sealed = key.seal(_facts(numbered), "profile")
+    await tx.execute(
+        update(Subject)
+        .where(Subject.id == subject)
+        .values(kind=PERSON, number_index=_number_index(number, safe), profile=sealed)
+    )
+
+
 async def profile_of(tx: Tx, subject: UUID, safe: Safe) -> Profile:
     """Who this is, as far as the transaction's actor may see. Raises NotFound, SubjectShredded."""
     row = (await tx.execute(select(Subject.kind, Subject.profile).where(Subject.id == subject))).one_or_none()
@@ -80,13 +116,8 @@ async def profile_of(tx: Tx, subject: UUID, safe: Safe) -> Profile:
 async def _make(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
     subject = new_id()
     await safe.keys.create(subject)
-    facts = {
-        "name": profile.name,
-        "number": profile.number,
-        "born": profile.born.isoformat() if profile.born else None,
-    }
     async with safe.keys.opened(subject) as key:
-        sealed = key.seal(json.dumps(facts, ensure_ascii=False).encode(), "profile")
+        sealed = key.seal(_facts(profile), "profile")
     row = {
         "id": subject,
         "kind": profile.kind,
@@ -101,6 +132,12 @@ async def _make(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
         # Another request enrolled the same number meanwhile: the key made here must seal nothing.
         await safe.keys.destroy(subject)
     return enrolled
+
+
+def _facts(profile: Profile) -> bytes:
+    born = profile.born.isoformat() if profile.born else None
+    facts = {"name": profile.name, "number": profile.number, "born": born}
+    return json.dumps(facts, ensure_ascii=False).encode()
 
 
 def _number_index(number: str, safe: Safe) -> bytes:

@@ -74,7 +74,7 @@ GRANT SELECT, INSERT ON past_requests, objects TO motlan_app;
 GRANT SELECT ON officers TO motlan_app;
 GRANT SELECT, INSERT, UPDATE (revoked_at, valid_until) ON mandates TO motlan_app;
 
-GRANT SELECT, UPDATE (number_index, profile, merged_into) ON subjects TO motlan_app;
+GRANT SELECT, UPDATE (kind, number_index, profile, merged_into) ON subjects TO motlan_app;
 -- Where a paper comes from and how far it is trusted is fixed when it enters.
 GRANT SELECT, INSERT, UPDATE (status, status_at, status_reason, current, superseded_by, object_key, bound_to,
     issued_on, valid_until) ON documents TO motlan_app;

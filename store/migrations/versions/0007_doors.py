@@ -210,6 +210,13 @@ BEGIN
         ORDER BY v.deposited_at, v.id;
 END $$;
 
+-- Who has a number registers know them by: whether, never which.
+CREATE FUNCTION numbered_subjects(subjects uuid[], dossier uuid) RETURNS SETOF uuid STABLE SECURITY DEFINER
+    LANGUAGE sql SET search_path = pg_catalog, public AS $$
+    SELECT s.id FROM subjects s WHERE s.id = ANY (numbered_subjects.subjects) AND s.number_index IS NOT NULL
+        AND (s.id = ANY (app_subjects()) OR party_key_allowed(numbered_subjects.dossier, s.id))
+    $$;
+
 -- The same bytes already held for this subject, known by their keyed hash.
 CREATE FUNCTION document_with_bytes(subject uuid, sha256_index bytea) RETURNS uuid STABLE SECURITY DEFINER
     LANGUAGE sql SET search_path = pg_catalog, public AS $$
@@ -304,7 +311,7 @@ END $$;
 OPEN_TO_THE_APPLICATION = """
 GRANT EXECUTE ON FUNCTION append_ledger, subject_by_number, enrol_subject, mandates_of, account_subject,
     bind_account, officer_account, officer_by_id, begin_login, take_login, open_session, session_by_secret,
-    end_session, reaches_dossier, party_key_allowed, holdings_of, document_with_bytes, upload_by_secret,
+    end_session, reaches_dossier, party_key_allowed, holdings_of, numbered_subjects, document_with_bytes, upload_by_secret,
     share_by_secret, spend_share, version_by_share, document_public_status, consent_states, release_evidence,
     flag_dossiers TO motlan_app;
 """
