@@ -9,10 +9,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from procedures.planner import plan
 from sqlalchemy import delete, select
-from vault.documents import holdings
-from vault.subjects import askable
 
 from auth.caller import Caller
 from auth.errors import NotFound
@@ -27,13 +24,16 @@ from dossiers.records import (
     RegisterProbe,
 )
 from dossiers.state import Move, Status, next_state
-from procedures.catalogue import LawBook
+from procedures.imports import LawBook
 from procedures.law import Channel, Law, ObjectKind, Procedure, Requirement
 from procedures.plan import Filing, Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
+from procedures.planner import plan
 from store.database import Tx
 from store.identifiers import new_id
+from vault.documents import holdings
 from vault.holding import Holding, Origin
 from vault.safe import Safe
+from vault.subjects import askable
 
 R = TypeVar("R", DossierParty, DossierRequirement, DossierEvidence, RegisterProbe)
 
@@ -73,6 +73,11 @@ class Case:
             agency=dossier.agency_id,
             submitted=self.status is not Status.DRAFT,
         )
+
+    @property
+    def purpose(self) -> str:
+        """What consents and log lines name: the procedure, by national code."""
+        return f"urn:vn:tthc:{self.procedure.code or self.procedure.id}"
 
     def requirement(self, requirement: str) -> Requirement:
         """Raises RequirementUnknown."""

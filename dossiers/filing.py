@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from vault.documents import object_of
 
 from auth.caller import Caller
 from auth.errors import Unauthenticated
@@ -42,24 +41,17 @@ from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_
 from dossiers.forms import freeze_form, write_form
 from dossiers.notices import notify
 from dossiers.numbers import next_code
+from dossiers.objects import ObjectChoice, chosen_objects
 from dossiers.parties import Party, parties_of
 from dossiers.records import Dossier, DossierParty
 from dossiers.state import Move, Status
+from procedures.agencies import competent_types
 from procedures.law import Channel, ObjectKind, Procedure, Requirement
 from procedures.plan import Outcome, Plan, Planned
 from procedures.records import Agency
 from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectChoice:
-    """Which parcel, building, premises, vehicle or event the filing is about: that of a held document, or
-    (`document` None) one nothing held is about."""
-
-    kind: ObjectKind
-    document: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +88,7 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
     law = office.laws.on(today)
     procedure = procedure_of(law, opening.procedure)
     await _competent_agency(tx, opening.agency, procedure)
+    chosen = await chosen_objects(tx, caller, opening.objects)
     dossier = Dossier(
         id=new_id(),
         procedure_id=procedure.id,
@@ -109,7 +102,7 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
         law_version=law.version,
         filing_day=today,
         answers=_known_answers(procedure, opening.answers),
-        objects=await _declared_objects(tx, caller, opening.objects),
+        objects={kind.value: str(key) for kind, key in chosen.items()},
         declared_absent=[],
         open_situations=[],
         opened_at=now,
@@ -312,18 +305,9 @@ def _declared_absent(case: Case) -> set[str]:
     return absent
 
 
-async def _declared_objects(tx: Tx, caller: Caller, choices: tuple[ObjectChoice, ...]) -> dict[str, Any]:
-    declared: dict[str, Any] = {}
-    for choice in choices:
-        key = await object_of(tx, caller, choice.document) if choice.document is not None else None
-        declared[choice.kind.value] = str(key or new_id())
-    return declared
-
-
 async def _competent_agency(tx: Tx, agency_id: UUID, procedure: Procedure) -> Agency:
     agency = await tx.scalar(select(Agency).where(Agency.id == agency_id, Agency.active))
-    competent = {*procedure.executing_agency_types, *procedure.reception_agency_types}
-    if agency is None or agency.type_id not in competent:
+    if agency is None or agency.type_id not in competent_types(procedure):
         raise AgencyNotCompetent
     return agency
 
@@ -333,7 +317,7 @@ async def _log(tx: Tx, caller: Caller, case: Case, kind: str, now: datetime) -> 
         kind=kind,
         subject_id=case.dossier.applicant_id,
         outcome="SUCCESS",
-        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        purpose=case.purpose,
         legal_basis="OWN_REQUEST",
         dossier_id=case.dossier.id,
     )

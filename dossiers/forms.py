@@ -11,16 +11,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from vault.documents import claims_of
-from vault.notes import Note, read_note, write_note
-from vault.subjects import profile_of
-
 from auth.caller import Caller
 from dossiers.case import Case, Office
 from dossiers.errors import FormIncomplete
 from procedures.law import Form, FormField
 from store.database import Tx
+from vault.documents import claims_of
 from vault.holding import Holding, Origin, Status
+from vault.notes import Note, read_note, write_note
+from vault.subjects import profile_of
 
 DECLARED = "form"
 FINAL = "form.final"

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from vault.subjects import find_by_number, register_newborn
-
 from auth.caller import Caller
 from auth.errors import Unauthenticated
 from dossiers.case import Office
 from dossiers.errors import PartyRefused
 from store.database import Tx
+from vault.subjects import find_by_number, register_newborn
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from procedures.planner import plan
-from vault.documents import holdings, object_of
-
 from auth.caller import Caller
 from auth.policy import Action, SubjectFacts, require
 from dossiers.case import Office, procedure_of
 from dossiers.clock import due_date, local_day
+from dossiers.objects import ObjectChoice, chosen_objects
 from dossiers.parties import Party
-from procedures.law import Channel, Law, ObjectKind, Procedure
+from procedures.law import Channel, Law, Procedure
 from procedures.plan import Filing, Plan, Probe
+from procedures.planner import plan
 from store.database import Tx
+from vault.documents import holdings
 from vault.holding import Holding, Origin
 
 
@@ -28,7 +28,7 @@ class Question:
     procedure: str
     answers: Mapping[str, bool] = field(default_factory=dict)
     parties: tuple[Party, ...] = ()
-    objects: tuple[tuple[ObjectKind, UUID | None], ...] = ()
+    objects: tuple[ObjectChoice, ...] = ()
     on_behalf_of: UUID | None = None
     on: date | None = None
 
@@ -56,10 +56,6 @@ async def plan_filing(
     procedure = procedure_of(law, question.procedure)
     own = sorted(caller.subjects)
     held = await holdings(tx, own) if own else ()
-    objects = {
-        kind: await object_of(tx, caller, document) if document is not None else None
-        for kind, document in question.objects
-    }
     filing = Filing(
         procedure=procedure,
         on=day,
@@ -68,7 +64,7 @@ async def plan_filing(
         holdings=tuple(one for one in held if one.origin is not Origin.REGISTER),
         filer_relation=caller.represented.get(applicant, "self") if applicant is not None else "self",
         answers=question.answers,
-        objects=objects,
+        objects=await chosen_objects(tx, caller, question.objects),
         askable=frozenset(own),
         health=health,
         sensitivity={one.id: one.sensitivity for one in law.concepts.values()},

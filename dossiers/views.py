@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, select
-from vault.notes import read_notes
 
 from auth.caller import Caller
 from auth.policy import reach
@@ -28,6 +27,7 @@ from dossiers.records import (
 )
 from dossiers.state import Status
 from store.database import Tx
+from vault.notes import read_notes
 
 R = TypeVar(
     "R", DossierRequirement, DossierEvidence, DossierAsk, DossierOverride, DossierEvent, DossierResult
@@ -44,11 +44,11 @@ class AskLine:
 
 
 async def find_dossier(
-    tx: Tx, caller: Caller, *, id: UUID | None = None, code: str | None = None
+    tx: Tx, caller: Caller, *, dossier_id: UUID | None = None, code: str | None = None
 ) -> Dossier | None:
     """One dossier within the caller's reach; unknown and out of reach look the same."""
     reach(caller)
-    wanted = Dossier.id == id if id is not None else Dossier.code == code
+    wanted = Dossier.id == dossier_id if dossier_id is not None else Dossier.code == code
     return await tx.scalar(select(Dossier).where(wanted))
 
 

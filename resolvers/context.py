@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import rfc8785
+from store.past_requests import Past, recall, remember
 from strawberry.types import Info
 
 from auth.caller import Caller
@@ -25,7 +26,6 @@ from resolvers.connections import Cursors
 from resolvers.problems import UserError, shaped
 from store import ledger
 from store.database import Database, Tx
-from store.past_requests import Past, recall, remember
 
 if TYPE_CHECKING:
     from resolvers.loaders import Loaders
@@ -86,6 +86,8 @@ class Context:
         try:
             async with self.house.database.writing(self.caller.actor) as tx:
                 yield tx
+            # What was loaded before the change must not answer for what came after it.
+            self._loaders = None
         except AccessDenied as denied:
             await self._log_denial(denied)
             raise

@@ -32,7 +32,9 @@ class BadInput(Exception):
         self.field = field
 
 
-@strawberry.interface(description="A refusal the caller can act on. `code` is stable; `message` is for people.")
+@strawberry.interface(
+    description="A refusal the caller can act on. `code` is stable; `message` is for people."
+)
 class UserError:
     code: str
     message: str

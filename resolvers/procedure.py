@@ -5,8 +5,9 @@ from datetime import date
 import strawberry
 
 from procedures import law
+from procedures.agencies import agency_name, competent_agencies
 from procedures.records import Agency
-from procedures.search import found_in
+from procedures.search import search, sort_key
 from resolvers.connections import PageInfo, global_id, page_of
 from resolvers.context import AppInfo
 from resolvers.node import Node
@@ -25,8 +26,7 @@ class AgencyType:
 
     @classmethod
     def of(cls, row: Agency, language: str) -> "AgencyType":
-        name = row.name_en if language == "en" and row.name_en else row.name_vi
-        return cls(id=global_id("Agency", row.id), code=row.code, name=name)
+        return cls(id=global_id("Agency", row.id), code=row.code, name=agency_name(row, language))
 
 
 @strawberry.type(description="One component of a procedure. Null means not published, never no.")
@@ -135,7 +135,8 @@ async def agencies(info: AppInfo, procedure: str) -> list[AgencyType]:
     found = context.law.procedure(procedure)
     if found is None:
         return []
-    rows = await context.load.competent_agencies(found)
+    async with context.reading() as tx:
+        rows = await competent_agencies(tx, found)
     return [AgencyType.of(row, context.language) for row in rows]
 
 
@@ -163,6 +164,8 @@ def _time_limit(limit: law.TimeLimit, language: str) -> str | None:
     return _UNITS[limit.unit][english].format(value=limit.value)
 
 
-def _matching(book: law.Law, search: str | None, field: str | None) -> list[law.Procedure]:
-    ranked = found_in(book, search) if search else ordered(book)
-    return [one for one in ranked if field in (None, one.field)]
+def _matching(book: law.Law, query: str | None, field: str | None) -> list[law.Procedure]:
+    known = [one for one in book.procedures.values() if field in (None, one.field)]
+    if query:
+        return search(query, known, lambda one: [one.name.vi, one.name.en or "", one.code or ""])
+    return sorted(known, key=lambda one: sort_key(one.name.vi))

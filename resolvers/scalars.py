@@ -74,7 +74,5 @@ _SCALARS: dict[object, ScalarDefinition] = {
         serialize=str,
         parse_value=int,
     ),
-    Json: strawberry.scalar(
-        name="JSON", description="Any JSON value.", serialize=_plain, parse_value=_plain
-    ),
+    Json: strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_plain, parse_value=_plain),
 }

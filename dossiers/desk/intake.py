@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
-from vault.notes import Note, write_note
 
 from auth.caller import Caller
 from auth.errors import NotFound
@@ -18,6 +17,7 @@ from dossiers.notices import notify
 from dossiers.state import Move
 from store import outbox
 from store.database import Tx
+from vault.notes import Note, write_note
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from vault.disclosure import Disclosure, disclose
-from vault.notes import read_note
-from vault.subjects import profile_of
-from vault.tickets import Ticket, issue_ticket
-
 from auth.caller import Caller
+from auth.errors import NotFound
 from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, record_event
 from dossiers.errors import EvidenceGone, MoveNotAllowed
@@ -20,6 +16,10 @@ from dossiers.records import DossierEvidence
 from dossiers.state import LIVE
 from store import ledger
 from store.database import Tx
+from vault.disclosure import Basis, Disclosure, HandedIn, UnderConsent, UnderDuty, disclose
+from vault.notes import read_note
+from vault.opening import OpenContent
+from vault.subjects import profile_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,14 @@ class OpenedClaim:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One requirement's evidence as the officer sees it. `ticket` opens the bytes once within a minute."""
+    """One piece of a requirement's evidence as the officer sees it. `has_content`: its bytes may be opened too,
+    by the evidence's id, in a disclosure of their own."""
 
     requirement: str
     document_type: str
     claims: tuple[OpenedClaim, ...]
-    ticket: str | None
+    evidence: UUID
+    has_content: bool
     ledger_id: int
 
 
@@ -71,7 +73,7 @@ async def open_evidence(
         if not live:
             raise EvidenceGone(requirement)
         for row in live:
-            evidence.append(await _open(tx, caller, case, row, office, now))
+            evidence.append(await _open(tx, caller, case, row, office))
     applicant = await _applicant(tx, caller, case, office, now)
     record_event(
         tx, case, "opened_evidence", caller, now, detail={"requirements": list(opening.requirements)}
@@ -79,36 +81,61 @@ async def open_evidence(
     return OpenedDossier(applicant, tuple(evidence))
 
 
-async def _open(
-    tx: Tx, caller: Caller, case: Case, row: DossierEvidence, office: Office, now: datetime
-) -> Opened:
-    if row.version_id is None or row.document_id is None:
+async def open_content(tx: Tx, caller: Caller, evidence: UUID, office: Office, now: datetime) -> OpenContent:
+    """The bytes of one piece of evidence, disclosed on their own and logged again; streamed after COMMIT.
+
+    Raises NotFound, EvidenceGone, MoveNotAllowed and the vault's refusals.
+    """
+    row = await tx.get(DossierEvidence, evidence)
+    if row is None:
+        raise NotFound
+    case = await load_case(tx, row.dossier_id, office, lock=False)
+    require(caller, Action.OPEN_EVIDENCE, case.facts)
+    if case.status not in LIVE:
+        raise MoveNotAllowed(case.status, "openEvidence")
+    disclosed = await disclose(tx, caller, _disclosure(case, row, content=True), office.safe)
+    if disclosed.content is None:
         raise EvidenceGone(row.requirement)
-    disclosed = await disclose(
-        tx,
-        caller,
-        Disclosure(
-            subject=row.subject_id,
-            dossier=case.dossier.id,
-            requirement=row.requirement,
-            document=row.document_id,
-            version=row.version_id,
-            claims=tuple(row.claims),
-            whole=row.whole,
-            consent=row.consent_id,
-            basis=row.legal_basis,
-            article=row.article,
-            purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
-        ),
-        office.safe,
-        now,
-    )
-    ticket = None
-    if disclosed.has_content:
-        ticket = await issue_ticket(tx, caller, Ticket(row.version_id, evidence=row.id), now)
+    return disclosed.content
+
+
+async def _open(tx: Tx, caller: Caller, case: Case, row: DossierEvidence, office: Office) -> Opened:
+    disclosed = await disclose(tx, caller, _disclosure(case, row, content=False), office.safe)
     source = row.register or row.document_type
     claims = tuple(OpenedClaim(name, value, source) for name, value in sorted(disclosed.claims.items()))
-    return Opened(row.requirement, row.document_type, claims, ticket, disclosed.ledger_id)
+    return Opened(
+        row.requirement, row.document_type, claims, row.id, _may_open_bytes(row), disclosed.ledger_id
+    )
+
+
+def _disclosure(case: Case, row: DossierEvidence, *, content: bool) -> Disclosure:
+    if row.version_id is None or row.revoked_at is not None or (content and not _may_open_bytes(row)):
+        raise EvidenceGone(row.requirement)
+    return Disclosure(
+        subject=row.subject_id,
+        dossier=case.dossier.id,
+        requirement=row.requirement,
+        version=row.version_id,
+        claims=frozenset(row.claims),
+        purpose=case.purpose,
+        basis=_basis(case, row),
+        content=content,
+    )
+
+
+def _basis(case: Case, row: DossierEvidence) -> Basis:
+    """The basis pinned at submission, never another: a withdrawn consent does not turn into a legal duty."""
+    if row.legal_basis == "OWN":
+        return HandedIn()
+    if row.legal_basis == "LEGAL_DUTY":
+        return UnderDuty(row.article or ", ".join(case.procedure.legal_basis[:1]))
+    if row.consent_id is None:
+        raise EvidenceGone(row.requirement)
+    return UnderConsent(row.consent_id)
+
+
+def _may_open_bytes(row: DossierEvidence) -> bool:
+    return row.register is None and (row.whole or row.legal_basis == "OWN")
 
 
 async def _applicant(
@@ -121,7 +148,7 @@ async def _applicant(
         kind="dossier.form_read",
         subject_id=case.dossier.applicant_id,
         outcome="SUCCESS",
-        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        purpose=case.purpose,
         legal_basis="OWN_REQUEST",
         dossier_id=case.dossier.id,
         claims=tuple(sorted(form)),

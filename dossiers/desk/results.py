@@ -9,10 +9,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from vault.documents import Deposit
-from vault.objects import object_of_claims
-from vault.subjects import give_number
-
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import Action, require
@@ -23,14 +19,17 @@ from dossiers.errors import EvidencePending, ResultRefused
 from dossiers.evidence.papers import check_claims
 from dossiers.filing import Change
 from dossiers.notices import notify
+from dossiers.objects import object_of_paper
 from dossiers.records import DossierResult
 from dossiers.state import Move
-from procedures.law import DocumentType, ObjectKind
+from procedures.law import DocumentType
 from procedures.plan import Outcome
 from store import ledger, outbox
 from store.database import Tx
-from vault import documents
+from vault.deposits import Deposit, deposit
+from vault.documents import revoke_document
 from vault.holding import Holding, Origin
+from vault.subjects import give_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +94,20 @@ async def revoke_result(
 ) -> UUID:
     """Revoke a result the caller's agency issued. Live dossiers that rely on it are flagged by the outbox: they
     may belong to agencies this officer cannot see. Raises NotFound, AccessDenied, DocumentNotUsable."""
-    holding = await documents.revoke_document(tx, caller, revocation.document, "revoked_by_issuer", now)
+    revoked = await revoke_document(tx, caller, revocation.document, "revoked_by_issuer", now)
     entry = ledger.Entry(
         kind="document.revoked",
-        subject_id=holding.subject,
+        subject_id=revoked.subject,
         outcome="SUCCESS",
         purpose="revocation",
         legal_basis="LEGAL_DUTY",
         article=revocation.legal_basis,
-        documents=(holding.document,),
+        documents=(revoked.document,),
     )
     await ledger.record(tx, caller.actor, entry, now)
-    await outbox.put(tx, "document.revoked", {"document": str(holding.document)}, now)
-    await notify(tx, holding.subject, "result_revoked", now, params={"type": holding.type})
-    return holding.document
+    await outbox.put(tx, "document.revoked", {"document": str(revoked.document)}, now)
+    await notify(tx, revoked.subject, "result_revoked", now, params={"type": revoked.type})
+    return revoked.document
 
 
 async def _issue(
@@ -121,19 +120,18 @@ async def _issue(
     claims.setdefault("document.issue_date@document", local_day(now).isoformat())
     claims = {name: value for name, value in claims.items() if name in {str(c) for c in kind.claims}}
     subject = _holder(case, kind)
-    issued = await documents.deposit(
+    issued = await deposit(
         tx,
         caller,
         Deposit(
             subject=subject,
             type=kind.id,
             origin=Origin.ISSUED,
-            level=1,
             claims=claims,
             upload=result.upload,
             issued_on=local_day(now),
             valid_until=result.valid_until,
-            object_key=await _object_key(tx, case, kind, claims, office, now),
+            object_key=await object_of_paper(tx, case, kind, claims, office, now),
             deposited_in=case.dossier.id,
             issuer_agency=caller.agency,
             supersedes=_superseded(case, kind),
@@ -141,7 +139,7 @@ async def _issue(
         office.safe,
         now,
     )
-    await _number_newborn(tx, subject, claims, office, now)
+    await _number_newborn(tx, subject, claims, office)
     return issued
 
 
@@ -164,21 +162,10 @@ def _holder(case: Case, kind: DocumentType) -> UUID:
 
 
 async def _number_newborn(
-    tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office, now: datetime
+    tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office
 ) -> None:
     """A birth registration gives the provisional newborn the number and name registers know it by from now on."""
     number = claims.get("person.personal_id_number@child")
     name = claims.get("person.full_name@child")
     if isinstance(number, str) and isinstance(name, str):
-        await give_number(tx, subject, number, name, office.safe, now)
-
-
-async def _object_key(
-    tx: Tx, case: Case, kind: DocumentType, claims: Mapping[str, Any], office: Office, now: datetime
-) -> UUID | None:
-    if kind.object_kind in (ObjectKind.PERSON, ObjectKind.CASE):
-        return None
-    declared = case.dossier.objects.get(kind.object_kind.value)
-    if declared:
-        return UUID(declared)
-    return await object_of_claims(tx, kind, claims, office.safe, now)
+        await give_number(tx, subject, number, name, office.safe)

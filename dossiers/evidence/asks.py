@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
-from vault.notes import Note, write_note
 
 from auth.caller import Caller
 from auth.policy import Action, require
@@ -25,6 +24,7 @@ from procedures.plan import Outcome, Plan, Planned
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
+from vault.notes import Note, write_note
 
 HELD = frozenset({Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH})
 """Outcomes under which asking the person is refused."""
@@ -288,7 +288,7 @@ async def _log(
         kind=kind,
         subject_id=case.dossier.applicant_id,
         outcome=outcome,
-        purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+        purpose=case.purpose,
         legal_basis="LEGAL_DUTY",
         article=article,
         dossier_id=case.dossier.id,

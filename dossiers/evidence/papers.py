@@ -6,11 +6,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from vault.documents import Deposit
-from vault.objects import object_of_claims
-from vault.subjects import find_by_number
-from vault.uploads import Announced, Announcement, create_upload
-
 from auth.caller import Caller, CallerKind
 from auth.errors import NotFound, Unauthenticated
 from auth.policy import Action, SubjectFacts, require
@@ -20,12 +15,15 @@ from dossiers.errors import ClaimsRefused, MoveNotAllowed, RequirementUnknown, T
 from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, sync_asks
 from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
+from dossiers.objects import object_of_paper
 from dossiers.state import Status
-from procedures.law import DocumentType, Law, ObjectKind
+from procedures.law import DocumentType, Law
 from store import ledger
 from store.database import Tx
-from vault import documents
+from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
+from vault.subjects import find_by_number
+from vault.uploads import Announced, Announcement, create_upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +74,17 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
         if paper.requirement is not None:
             await _refuse_unneeded(tx, case, paper.requirement, kind, office)
             subject = _subject_for(caller, case, paper.requirement, subject)
-    kept = await documents.deposit(
+    kept = await deposit(
         tx,
         caller,
         Deposit(
             subject=subject,
             type=kind.id,
             origin=Origin.SELF,
-            level=3,
             claims=claims,
             upload=paper.upload,
             issued_on=_issued_on(claims),
-            object_key=await _object_key(tx, case, kind, claims, office, now),
+            object_key=await object_of_paper(tx, case, kind, claims, office, now),
             bound_to=case.dossier.id if case is not None and kind.case_bound else None,
             deposited_in=case.dossier.id if case is not None else None,
         ),
@@ -112,18 +109,17 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
     case = await load_case(tx, paper.dossier, office) if paper.dossier is not None else None
     if case is not None:
         require(caller, Action.DIGITISE_DOCUMENT, case.facts)
-    kept = await documents.deposit(
+    kept = await deposit(
         tx,
         caller,
         Deposit(
             subject=paper.subject,
             type=kind.id,
             origin=Origin.DIGITISED,
-            level=2,
             claims=claims,
             upload=paper.upload,
             issued_on=_issued_on(claims),
-            object_key=await _object_key(tx, case, kind, claims, office, now),
+            object_key=await object_of_paper(tx, case, kind, claims, office, now),
             bound_to=case.dossier.id if case is not None and kind.case_bound else None,
             deposited_in=case.dossier.id if case is not None else None,
             issuer_agency=caller.agency,
@@ -216,16 +212,6 @@ def _subject_for(caller: Caller, case: Case, requirement: str, given: UUID) -> U
         if caller.kind is CallerKind.CITIZEN and subject in caller.subjects:
             return subject
     return given
-
-
-async def _object_key(
-    tx: Tx, case: Case | None, kind: DocumentType, claims: Mapping[str, Any], office: Office, now: datetime
-) -> UUID | None:
-    if kind.object_kind in (ObjectKind.PERSON, ObjectKind.CASE):
-        return None
-    if case is not None and kind.object_kind.value in case.dossier.objects:
-        return UUID(case.dossier.objects[kind.object_kind.value])
-    return await object_of_claims(tx, kind, claims, office.safe, now)
 
 
 def _known_type(law: Law, document_type: str) -> DocumentType:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from vault.documents import version_digests
-
 from auth.caller import Caller
 from dossiers.case import Case, Office
 from dossiers.clock import local_day
 from dossiers.errors import ConsentOutstanding, ConsentRequired
 from dossiers.notices import notify
 from dossiers.records import DossierEvidence
+from procedures.agencies import agency_name
 from procedures.law import Law, Procedure
 from procedures.records import Agency
 from store.database import Tx
 from vault import consent
 from vault.consent import Acceptance, ConsentState, ConsentStatus, ConsentView, Decision, Request
+from vault.documents import version_digests
 from vault.notice import Item, Notice, PaperWords, Words, notice
 
 
@@ -35,17 +35,12 @@ class Shown:
     notice: Notice
 
 
-def purpose_of(case: Case) -> str:
-    """The purpose a consent names: the procedure, by national code."""
-    return f"urn:vn:tthc:{case.procedure.code or case.procedure.id}"
-
-
 def words_for(law: Law, agency: Agency, purpose: str, items: Sequence[Item], language: str) -> Words:
     """How a notice calls its purpose, recipient, papers and claims, in the person's language."""
     procedure = law.procedure(purpose.removeprefix("urn:vn:tthc:"))
     return Words(
         purpose=procedure.name.in_language(language) if procedure is not None else purpose,
-        recipient=agency.name_en if language == "en" and agency.name_en else agency.name_vi,
+        recipient=agency_name(agency, language),
         papers=tuple(_paper_words(law, item, language) for item in items),
     )
 
@@ -86,7 +81,7 @@ async def give_consents(
         raise ConsentRequired
     decision = Decision(
         recipient_agency=case.dossier.agency_id,
-        purpose=purpose_of(case),
+        purpose=case.purpose,
         purpose_ref=case.dossier.id,
         items=shown.items,
         words=shown.words,
@@ -109,7 +104,7 @@ async def request_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> N
         request = Request(
             subject=subject,
             recipient_agency=case.dossier.agency_id,
-            purpose=purpose_of(case),
+            purpose=case.purpose,
             purpose_ref=case.dossier.id,
             items=shown.items,
             words=shown.words,

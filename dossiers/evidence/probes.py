@@ -10,22 +10,23 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
-from vault.documents import Deposit, deposit, version_digest
-from vault.objects import object_of_claims
-from vault.subjects import profile_of
 
 from auth.caller import Caller
 from connectors.registers import Answer, RegisterQuery, Registers
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
 from dossiers.evidence.asks import sync_asks
 from dossiers.notices import notify
+from dossiers.objects import object_of_claims
 from dossiers.records import Dossier, DossierEvidence, RegisterProbe
 from dossiers.state import Status
 from procedures.plan import Outcome, Plan, Planned, Probe, RegisterQuestion
 from store import ledger
 from store.database import Database, Tx
 from store.identifiers import new_id
+from vault.deposits import Deposit, deposit
+from vault.documents import version_digests
 from vault.holding import Holding, Origin
+from vault.subjects import profile_of
 
 RETRY = timedelta(seconds=30)
 ROUNDS = 4
@@ -64,7 +65,7 @@ async def questions_of(
         return []
     case = await load_case(tx, dossier_id, office, lock=False)
     found = await plan_case(tx, case, office)
-    purpose = f"urn:vn:tthc:{case.procedure.code or case.procedure.id}"
+    purpose = case.purpose
     asked = []
     for question in _unsettled(case, found, now):
         if question.subject in caller.subjects:
@@ -148,7 +149,7 @@ async def _record(
             kind="register.asked",
             subject_id=question.subject,
             outcome=answer.probe,
-            purpose=f"urn:vn:tthc:{case.procedure.code or case.procedure.id}",
+            purpose=case.purpose,
             legal_basis="OWN_REQUEST",
             dossier_id=case.dossier.id,
             register=question.database,
@@ -174,11 +175,10 @@ async def _seal_answer(
             subject=question.subject,
             type=question.document_type,
             origin=Origin.REGISTER,
-            level=1,
             claims=answer.claims,
             issued_on=answer.issued_on,
             valid_until=answer.valid_until,
-            object_key=await object_of_claims(tx, kind, answer.claims, office.safe, now),
+            object_key=await object_of_claims(tx, kind, answer.claims, office, now),
             bound_to=case.dossier.id,
             deposited_in=case.dossier.id,
             register=question.database,
@@ -225,6 +225,6 @@ async def _take_answer(tx: Tx, case: Case, evidence: DossierEvidence) -> bool:
             holding = next((h for h in case.holdings.values() if h.document == row.document_id), None)
             if holding is not None:
                 evidence.document_id, evidence.version_id = holding.document, holding.version
-                evidence.digest = await version_digest(tx, holding.version)
+                evidence.digest = (await version_digests(tx, [holding.version])).get(holding.version)
                 return True
     return False

@@ -1,4 +1,4 @@
-"""A consent withdrawn in mid-dossier: what stood on it goes; the dossier asks, and never finds itself another basis."""
+"""A consent withdrawn in mid-dossier: what stood on it goes; the dossier asks and finds itself no other basis."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,0 +1,291 @@
+"""A person's documents: what they are, what they state, and how papers come in and go out."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Annotated, TYPE_CHECKING
+from uuid import UUID
+
+import strawberry
+
+from dossiers.evidence.papers import Correction, Paper, add_document, announce_upload, correct_claim
+from procedures.law import Law
+from resolvers.connections import PageInfo, global_id, page_of, read_uuid
+from resolvers.context import AppInfo, Context
+from resolvers.node import Node
+from resolvers.problems import BadInput, UserError
+from resolvers.scalars import Json
+from store.database import Tx
+from vault.documents import my_documents
+from vault.holding import Holding
+from vault.intake import MEDIA_TYPES, MAX_BYTES
+from vault.uploads import Announcement
+
+if TYPE_CHECKING:
+    from resolvers.dossier import Dossier
+
+DossierRef = Annotated["Dossier", strawberry.lazy("resolvers.dossier")]
+
+
+@strawberry.type(description="A fact a document states, and where it comes from.")
+class Claim:
+    name: str
+    label: str
+    value: Json | None
+    source: str
+    disputed: bool
+
+
+@strawberry.type(description="A document in the caller's or their ward's vault.")
+class Document(Node):
+    type: str
+    title: str
+    status: str
+    level: int
+    issued_at: date | None
+    valid_until: date | None
+    version: int
+    origin: str
+    holding: strawberry.Private[Holding]
+    law: strawberry.Private[Law]
+
+    @strawberry.field(description="Null to all but its subject; opened only when asked for.")
+    async def claims(self, info: AppInfo) -> list[Claim] | None:
+        if self.holding.subject not in info.context.caller.subjects:
+            return None
+        values = await info.context.load.claims.load(self.holding.version)
+        return [
+            Claim(
+                name=name,
+                label=claim_label(self.law, name, info.context.language),
+                value=Json(values.get(name)),
+                source=self.holding.origin.value,
+                disputed=name in self.holding.disputed,
+            )
+            for name in sorted(self.holding.claims)
+        ]
+
+    @classmethod
+    def of(cls, holding: Holding, book: Law, language: str) -> "Document":
+        kind = book.document_types.get(holding.type)
+        return cls(
+            id=global_id("Document", holding.document),
+            type=holding.type,
+            title=kind.name.in_language(language) if kind is not None else holding.type,
+            status=holding.status.value.upper(),
+            level=holding.level,
+            issued_at=holding.issued_on,
+            valid_until=holding.valid_until,
+            version=holding.number,
+            origin=holding.origin.value.upper(),
+            holding=holding,
+            law=book,
+        )
+
+
+@strawberry.type
+class DocumentEdge:
+    node: Document
+    cursor: str
+
+
+@strawberry.type
+class DocumentConnection:
+    edges: list[DocumentEdge]
+    page_info: PageInfo
+
+
+@strawberry.type(description="Where to send the bytes, once, before it expires.")
+class Upload:
+    id: strawberry.ID
+    url: str
+    expires_at: datetime
+    allowed_types: list[str]
+    max_bytes: int
+
+
+@strawberry.input
+class CreateUploadInput:
+    idempotency_key: UUID
+    file_name: str = strawberry.field(description="Shown back to nobody and not kept: names of files name people.")
+    media_type: str
+    size_bytes: int
+    sha256: str = strawberry.field(description="Hexadecimal SHA-256 of the bytes.")
+    type: str
+    dossier: strawberry.ID | None = None
+    requirement: strawberry.ID | None = None
+    on_behalf_of: strawberry.ID | None = None
+
+
+@strawberry.type
+class CreateUploadPayload:
+    upload: Upload | None
+    errors: list[UserError]
+
+
+@strawberry.input
+class AddDocumentInput:
+    idempotency_key: UUID
+    upload: strawberry.ID
+    type: str
+    claims: Json | None = None
+    on_behalf_of: strawberry.ID | None = None
+    dossier: strawberry.ID | None = None
+    requirement: strawberry.ID | None = None
+
+
+@strawberry.type
+class AddDocumentPayload:
+    document: Document | None
+    dossier: DossierRef | None
+    errors: list[UserError]
+
+
+@strawberry.input
+class CorrectClaimInput:
+    idempotency_key: UUID
+    document: strawberry.ID
+    claim: str
+    reason: str
+    replacement: strawberry.ID | None = None
+
+
+@strawberry.type
+class CorrectClaimPayload:
+    document: Document | None
+    errors: list[UserError]
+
+
+async def documents(
+    info: AppInfo, first: int, after: str | None = None, type: str | None = None  # noqa: A002
+) -> DocumentConnection:
+    context = info.context
+
+    async def fetch(start: str | None, limit: int) -> Sequence[Holding]:
+        async with context.reading() as tx:
+            return await my_documents(tx, context.caller, UUID(start) if start else None, limit, type)
+
+    rows, page = await page_of(
+        context.house.cursors, f"documents\0{type or ''}", first, after, fetch, lambda row: str(row.document)
+    )
+    edges = [
+        DocumentEdge(node=Document.of(row, context.law, context.language), cursor=cursor)
+        for row, cursor in zip(rows, page.cursors, strict=True)
+    ]
+    return DocumentConnection(edges=edges, page_info=page.info)
+
+
+async def document(info: AppInfo, id: strawberry.ID) -> Document | None:  # noqa: A002
+    """Null for anything unknown, malformed or somebody else's."""
+    try:
+        return await info.context.load.document.load(read_uuid(id, "Document"))
+    except BadInput:
+        return None
+
+
+async def create_upload(info: AppInfo, input: CreateUploadInput) -> CreateUploadPayload:  # noqa: A002
+    """Announce a file. Refused at once when what it is for is held already.
+
+    The address holds a secret shown once: a replay under the same key cannot show it again and is refused.
+    """
+    context = info.context
+    made: list[Upload] = []
+
+    async def do(tx: Tx) -> UUID:
+        announced = await announce_upload(tx, context.caller, _announcement(context, input), context.office, context.now)
+        made.append(
+            Upload(
+                id=global_id("Upload", announced.id),
+                url=f"{context.house.public_url}/uploads/{announced.id}?key={announced.secret}",
+                expires_at=announced.expires_at,
+                allowed_types=sorted(MEDIA_TYPES),
+                max_bytes=MAX_BYTES,
+            )
+        )
+        return announced.id
+
+    replayed, errors = await context.act("createUpload", input, do)
+    if replayed is not None and not made:
+        errors = [context.problem(BadInput("idempotencyKey"))]
+    return CreateUploadPayload(upload=made[0] if made else None, errors=errors)
+
+
+async def create_document(info: AppInfo, input: AddDocumentInput) -> AddDocumentPayload:  # noqa: A002
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        paper = Paper(
+            upload=read_uuid(input.upload, "Upload"),
+            type=input.type,
+            claims=claims_from(input.claims),
+            subject=read_uuid(input.on_behalf_of, "Subject") if input.on_behalf_of else None,
+            dossier=read_uuid(input.dossier, "Dossier") if input.dossier else None,
+            requirement=input.requirement,
+        )
+        return (await add_document(tx, context.caller, paper, context.office, context.now)).document
+
+    made, errors = await context.act("addDocument", input, do)
+    kept = await context.load.document.load(made) if made is not None else None
+    dossier = None
+    if made is not None and input.dossier:
+        dossier = await context.load.dossier.load(read_uuid(input.dossier, "Dossier"))
+    return AddDocumentPayload(document=kept, dossier=dossier, errors=errors)
+
+
+async def correct(info: AppInfo, input: CorrectClaimInput) -> CorrectClaimPayload:  # noqa: A002
+    """Dispute a claim: it leaves planning at once, a correction is opened at its source."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        correction = Correction(
+            document=read_uuid(input.document, "Document"),
+            claim=input.claim,
+            reason=input.reason,
+            replacement=read_uuid(input.replacement, "Document") if input.replacement else None,
+        )
+        return await correct_claim(tx, context.caller, correction, context.office, context.now)
+
+    made, errors = await context.act("correctClaim", input, do)
+    kept = await context.load.document.load(made) if made is not None else None
+    return CorrectClaimPayload(document=kept, errors=errors)
+
+
+def claims_from(given: Json | None) -> dict[str, object]:
+    """Raises BadInput for anything but an object."""
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise BadInput("claims")
+    return {str(name): value for name, value in given.items()}
+
+
+def claim_label(book: Law, name: str, language: str) -> str:
+    concept = book.concepts.get(name.split("@")[0])
+    return concept.label.in_language(language) if concept is not None else name
+
+
+def sha256_from(text: str) -> bytes:
+    """Raises BadInput unless it is 64 hexadecimal digits."""
+    try:
+        digest = bytes.fromhex(text)
+    except ValueError as unreadable:
+        raise BadInput("sha256") from unreadable
+    if len(digest) != 32:
+        raise BadInput("sha256")
+    return digest
+
+
+def _announcement(context: Context, given: CreateUploadInput) -> Announcement:
+    subject = read_uuid(given.on_behalf_of, "Subject") if given.on_behalf_of else context.caller.id
+    if subject is None:
+        raise BadInput("onBehalfOf")
+    return Announcement(
+        type=given.type,
+        media_type=given.media_type,
+        size_bytes=given.size_bytes,
+        sha256=sha256_from(given.sha256),
+        subject=subject,
+        dossier=read_uuid(given.dossier, "Dossier") if given.dossier else None,
+        requirement=given.requirement,
+    )
+
+

@@ -1,0 +1,263 @@
+"""The plan of a filing as people read it: one outcome per requirement, with its reason and its evidence."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import strawberry
+
+from dossiers.objects import ObjectChoice
+from dossiers.parties import Party
+from dossiers.preview import Preview, Question, plan_filing
+from dossiers.records import DossierEvidence, DossierRequirement
+from procedures import law
+from procedures.agencies import agency_name
+from procedures.plan import Outcome, Planned, Probe, Reason, Used
+from procedures.reasons import words
+from resolvers.connections import read_uuid
+from resolvers.context import AppInfo, Context
+from resolvers.problems import OutcomeEnum
+from resolvers.procedure import ObjectKindEnum, Procedure, Requirement
+
+if TYPE_CHECKING:
+    from resolvers.document import Document
+
+DocumentRef = Annotated["Document", strawberry.lazy("resolvers.document")]
+
+
+@strawberry.input(description="A yes or no to one of the plan's questions.")
+class SituationAnswer:
+    id: str
+    value: bool
+
+
+@strawberry.input(description="Who fills a role: one's own subject by id, anybody else by citizen number.")
+class PartyInput:
+    role: str
+    subject: strawberry.ID | None = None
+    citizen_id: str | None = None
+
+
+@strawberry.input(
+    description="Which object the filing is about: that of a held document, or a new one (null)."
+)
+class ObjectInput:
+    kind: ObjectKindEnum
+    document: strawberry.ID | None = None
+
+
+@strawberry.input
+class FilingPlanInput:
+    procedure: str
+    agency: strawberry.ID | None = None
+    situations: list[SituationAnswer] | None = None
+    parties: list[PartyInput] | None = None
+    objects: list[ObjectInput] | None = None
+    on_behalf_of: strawberry.ID | None = None
+    on: date | None = None
+
+
+@strawberry.type(description="A yes/no question; `answer` is null while it is open.")
+class SituationQuestion:
+    id: str
+    text: str
+    help: str | None
+    answer: bool | None
+
+
+@strawberry.type(
+    description="Evidence a plan discloses. What names a held document is null to all but its subject."
+)
+class PlannedEvidence:
+    document: DocumentRef | None
+    register: str | None
+    claims: list[str]
+    recipient: str
+
+
+@strawberry.type(
+    description="A held document that looked right and does not serve, and why. To its subject only."
+)
+class RejectedEvidence:
+    document: DocumentRef
+    reason: str
+
+
+@strawberry.type(description="A requirement's single outcome and its reason.")
+class PlannedRequirement:
+    requirement: Requirement
+    outcome: OutcomeEnum
+    satisfied: bool
+    reason: str
+    legal_basis: str | None
+    evidence: list[PlannedEvidence]
+    rejected: list[RejectedEvidence]
+    warnings: list[str]
+
+
+@strawberry.type(description="What a filing would need today, or on another day.")
+class FilingPlan:
+    procedure: Procedure
+    requirements: list[PlannedRequirement]
+    questions: list[SituationQuestion]
+    optimal: bool
+    to_supply: int
+    due_date: date | None
+
+
+async def filing_plan(info: AppInfo, input: FilingPlanInput) -> FilingPlan:  # noqa: A002
+    """Uses the caller's own documents and the registers' health; asks no register, writes nothing."""
+    context = info.context
+    healthy = await context.house.registers.health()
+    health = {name: Probe.UP if up else Probe.DOWN for name, up in healthy.items()}
+    async with context.reading() as tx:
+        found = await plan_filing(tx, context.caller, _question(input), health, context.office, context.now)
+    recipient = await _recipient(context, input.agency)
+    answers = {one.id: one.value for one in input.situations or []}
+    return FilingPlan(
+        procedure=Procedure.of(found.procedure, found.law, context.language),
+        requirements=[await _planned(context, found, one, recipient) for one in found.plan.planned],
+        questions=questions_of(found.procedure, found.plan.open_situations, answers, context.language),
+        optimal=found.plan.optimal,
+        to_supply=found.plan.to_supply,
+        due_date=found.due_on,
+    )
+
+
+def parties_from(given: list[PartyInput] | None) -> tuple[Party, ...]:
+    return tuple(
+        Party(one.role, read_uuid(one.subject, "Subject") if one.subject else None, one.citizen_id)
+        for one in given or []
+    )
+
+
+def objects_from(given: list[ObjectInput] | None) -> tuple[ObjectChoice, ...]:
+    return tuple(
+        ObjectChoice(one.kind, read_uuid(one.document, "Document") if one.document else None)
+        for one in given or []
+    )
+
+
+def questions_of(
+    procedure: law.Procedure,
+    open_ids: tuple[str, ...] | list[str],
+    answers: Mapping[str, bool],
+    language: str,
+) -> list[SituationQuestion]:
+    """The questions still open and those answered, in the procedure's order."""
+    return [
+        SituationQuestion(
+            id=one.id,
+            text=one.question.in_language(language),
+            help=one.help.in_language(language) if one.help is not None else None,
+            answer=answers.get(one.id),
+        )
+        for one in procedure.situations
+        if one.id in open_ids or one.id in answers
+    ]
+
+
+async def kept_requirement(
+    context: Context,
+    book: law.Law,
+    one: law.Requirement,
+    row: DossierRequirement,
+    evidence: list[DossierEvidence],
+    recipient: str,
+) -> PlannedRequirement:
+    """A requirement as the dossier keeps it. Officers and other parties learn that it is met, not by which paper."""
+    params = {key: str(value) for key, value in row.reason_params.items()}
+    return PlannedRequirement(
+        requirement=Requirement.of(one, context.language),
+        outcome=Outcome(row.outcome),
+        satisfied=row.satisfied,
+        reason=words(Reason(row.reason, params), context.language, book),
+        legal_basis=next((each.article for each in evidence if each.article), one.legal_basis),
+        evidence=[await _kept_evidence(context, book, each, recipient) for each in evidence],
+        rejected=[],
+        warnings=[
+            words(Reason(each["code"], each["params"]), context.language, book) for each in row.warnings
+        ],
+    )
+
+
+def _question(given: FilingPlanInput) -> Question:
+    return Question(
+        procedure=given.procedure,
+        answers={one.id: one.value for one in given.situations or []},
+        parties=parties_from(given.parties),
+        objects=objects_from(given.objects),
+        on_behalf_of=read_uuid(given.on_behalf_of, "Subject") if given.on_behalf_of else None,
+        on=given.on,
+    )
+
+
+async def _recipient(context: Context, agency: strawberry.ID | None) -> str:
+    if agency is None:
+        return ""
+    row = await context.load.agency.load(read_uuid(agency, "Agency"))
+    return agency_name(row, context.language) if row is not None else ""
+
+
+async def _planned(context: Context, found: Preview, one: Planned, recipient: str) -> PlannedRequirement:
+    asked = next(each for each in found.procedure.requirements if each.id == one.requirement)
+    basis = next((each.legal_basis for each in one.used if each.legal_basis), asked.legal_basis)
+    return PlannedRequirement(
+        requirement=Requirement.of(asked, context.language),
+        outcome=one.outcome,
+        satisfied=one.satisfied,
+        reason=words(one.reason, context.language, found.law),
+        legal_basis=basis,
+        evidence=[_evidence(context, found, each, recipient) for each in one.used],
+        rejected=[
+            RejectedEvidence(
+                document=_held(context, found, each.version),
+                reason=words(each.reason, context.language, found.law),
+            )
+            for each in one.rejected
+            if each.version in found.holdings
+        ],
+        warnings=[words(each, context.language, found.law) for each in one.warnings],
+    )
+
+
+def _evidence(context: Context, found: Preview, used: Used, recipient: str) -> PlannedEvidence:
+    return PlannedEvidence(
+        document=_held(context, found, used.version) if used.version in found.holdings else None,
+        register=register_name(
+            found.law, used.register.database if used.register else None, context.language
+        ),
+        claims=claim_labels(found.law, [str(claim) for claim in used.claims], context.language),
+        recipient=recipient,
+    )
+
+
+def _held(context: Context, found: Preview, version: UUID | None) -> "Document":
+    from resolvers.document import Document
+
+    return Document.of(found.holdings[version], found.law, context.language)  # type: ignore[index]
+
+
+async def _kept_evidence(
+    context: Context, book: law.Law, row: DossierEvidence, recipient: str
+) -> PlannedEvidence:
+    document = None
+    if row.document_id is not None and row.subject_id in context.caller.subjects:
+        document = await context.load.document.load(row.document_id)
+    return PlannedEvidence(
+        document=document,
+        register=register_name(book, row.register, context.language),
+        claims=claim_labels(book, row.claims, context.language),
+        recipient=recipient,
+    )
+
+
+def register_name(book: law.Law, database: str | None, language: str) -> str | None:
+    return book.databases[database].in_language(language) if database is not None else None
+
+
+def claim_labels(book: law.Law, names: list[str], language: str) -> list[str]:
+    """What the claims are called, each once, in order."""
+    concepts = dict.fromkeys(name.split("@")[0] for name in names)
+    return [book.concepts[one].label.in_language(language) for one in concepts if one in book.concepts]
