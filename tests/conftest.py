@@ -20,10 +20,17 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from auth.signing import SigningKey
+from auth.tokens import Tokens
 from store.database import Database
 from store.embedded import Embedded, Servers
 from store.migrate import upgrade
 from store.records import Record
+from vault import keyrings
+from vault.blobs import LocalBlobs
+from vault.keyrings import LocalKeyRing
+from vault.keys import Keys
+from vault.safe import Safe
 
 for room in ("auth", "vault", "procedures", "dossiers"):
     import_module(f"{room}.records")  # declares the room's tables
@@ -130,6 +137,19 @@ def database(clean: None, application: Database) -> Database:
 def work(clean: None, loops: Database) -> Database:
     """The empty main database as the role of the loops. The same database as `database`."""
     return loops
+
+
+@pytest.fixture(scope="session")
+async def safe(servers: Servers) -> AsyncIterator[Safe]:
+    """Keys, blobs and receipts of their own, in a folder that goes with the run."""
+    folder = Path(tempfile.mkdtemp(prefix="motlan-safe-"))
+    keyrings.create(folder / "root.json")
+    keys = Keys(servers.keys_url, LocalKeyRing(folder / "root.json"))
+    yield Safe(
+        keys, LocalBlobs(folder / "blobs"), Tokens("https://motlan.invalid", SigningKey.generate()), "test"
+    )
+    await keys.close()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -26,13 +26,17 @@ BEGIN
 END $$;
 
 -- The actor of a line is the actor of the transaction: a line cannot be written in another's name.
-CREATE FUNCTION append_ledger(at timestamptz, kind text, subject_id uuid, dossier_id uuid, consent_id uuid,
-    outcome text, entry jsonb, salt bytea) RETURNS bigint
+CREATE FUNCTION append_ledger(actor_kind text, actor_id uuid, at timestamptz, kind text, subject_id uuid,
+    dossier_id uuid, consent_id uuid, outcome text, entry jsonb, salt bytea) RETURNS bigint
     SECURITY DEFINER LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 DECLARE
     line bigint;
 BEGIN
     PERFORM require_actor();
+    IF append_ledger.actor_kind IS DISTINCT FROM app_kind()
+        OR append_ledger.actor_id IS DISTINCT FROM app_id() THEN
+        RAISE EXCEPTION 'a line in another name' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     INSERT INTO ledger (at, kind, subject_id, actor_kind, actor_id, agency_id, dossier_id, consent_id,
         outcome, entry, salt)
         VALUES (append_ledger.at, append_ledger.kind, append_ledger.subject_id, app_kind(), app_id(),
@@ -311,7 +315,7 @@ END $$;
 OPEN_TO_THE_APPLICATION = """
 GRANT EXECUTE ON FUNCTION append_ledger, subject_by_number, enrol_subject, mandates_of, account_subject,
     bind_account, officer_account, officer_by_id, begin_login, take_login, open_session, session_by_secret,
-    end_session, reaches_dossier, party_key_allowed, holdings_of, numbered_subjects, document_with_bytes, upload_by_secret,
-    share_by_secret, spend_share, version_by_share, document_public_status, consent_states, release_evidence,
+    end_session, reaches_dossier, party_key_allowed, holdings_of, numbered_subjects, document_with_bytes,
+    upload_by_secret, share_by_secret, spend_share, version_by_share, document_public_status, consent_states, release_evidence,
     flag_dossiers TO motlan_app;
 """
