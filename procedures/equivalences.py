@@ -6,12 +6,12 @@ procedure, or that must be made for this filing, has none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from procedures.editions import Body, CatalogueFiles, day, in_force
-from procedures.law import AcceptedType, RegisterSource, Rule
+from procedures.law import AcceptedType, ObjectKind, RegisterSource, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def accepted_types(files: CatalogueFiles, asked: Asked, on: date) -> tuple[Accep
     }
     found: dict[str, AcceptedType] = {name: AcceptedType(name) for name in named if name not in abolished}
     if asked.barred:
-        return tuple(found.values())
+        return _with_kinds(files, found.values())
     for name in named:
         for successor in abolished.get(name, {}).get("successor_document_type_ids", ()):
             found.setdefault(successor, AcceptedType(successor, _abolition(abolished[name])))
@@ -58,7 +58,7 @@ def accepted_types(files: CatalogueFiles, asked: Asked, on: date) -> tuple[Accep
         for old, new in _directions(entry):
             if old in named and new not in abolished:
                 found.setdefault(new, AcceptedType(new, rule_of(entry)))
-    return tuple(found.values())
+    return _with_kinds(files, found.values())
 
 
 def register_sources(
@@ -116,6 +116,19 @@ def in_scope(entry: Body, asked: Asked) -> bool:
     if entry["scope"] == "sector":
         return bool(set(entry["agency_type_ids"]) & set(asked.procedure["executing_agency_type_ids"]))
     return True
+
+
+def _with_kinds(files: CatalogueFiles, accepted: Iterable[AcceptedType]) -> tuple[AcceptedType, ...]:
+    """A paper about a person alone names no object: it is matched by its subject, whatever the named paper is
+    about."""
+    types = files.table("document_types")
+    person = ObjectKind.PERSON
+    return tuple(
+        replace(kind, object_kind=person)
+        if ObjectKind(types[kind.document_type].get("object_kind", person)) is person
+        else kind
+        for kind in accepted
+    )
 
 
 def _grants(files: CatalogueFiles, asked: Asked, on: date) -> Iterator[Grant]:
