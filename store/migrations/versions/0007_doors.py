@@ -316,6 +316,6 @@ OPEN_TO_THE_APPLICATION = """
 GRANT EXECUTE ON FUNCTION append_ledger, subject_by_number, enrol_subject, mandates_of, account_subject,
     bind_account, officer_account, officer_by_id, begin_login, take_login, open_session, session_by_secret,
     end_session, reaches_dossier, party_key_allowed, holdings_of, numbered_subjects, document_with_bytes,
-    upload_by_secret, share_by_secret, spend_share, version_by_share, document_public_status, consent_states, release_evidence,
-    flag_dossiers TO motlan_app;
+    upload_by_secret, share_by_secret, spend_share, version_by_share, document_public_status, consent_states,
+    release_evidence, flag_dossiers TO motlan_app;
 """
