@@ -35,10 +35,10 @@ def _claims(files: CatalogueFiles) -> Iterator[Fault]:
     concepts = files.table("concepts")
     for row in located(files, "concepts"):
         above, passed = row.body.get("broader"), {row.id}
-        while above in concepts and above not in passed:
+        while above is not None and above not in passed:
             passed.add(above)
-            above = concepts[above].get("broader")
-        if above in passed:
+            above = concepts.get(above, {}).get("broader")
+        if above is not None:
             yield row.fault(FaultKind.UNKNOWN_CLAIM, ".broader", "broader than itself")
     for kind in ("document_claims", "component_annotations"):
         for row in located(files, kind):

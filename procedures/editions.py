@@ -155,12 +155,14 @@ def files_from(stored: Iterable[Item]) -> CatalogueFiles:
         content: Any = [row.body for row in rows]
         if table.shape == "map":
             content = {row.id: row.body for row in rows}
-        elif table.shape == "single":
-            content = rows[0].body if rows else {}
         if table.key is None:
             documents[table.file] = content
-        else:
-            documents.setdefault(table.file, {})[table.key] = content
+            continue
+        inside = documents.setdefault(table.file, {})
+        if table.shape != "single":
+            inside[table.key] = content
+        elif rows:
+            inside[table.key] = rows[0].body
     return CatalogueFiles(documents)
 
 
@@ -194,7 +196,9 @@ def in_force(body: Mapping[str, Any], on: date) -> bool:
 def _entries(documents: Mapping[str, Any], table: Table) -> Iterable[tuple[str, Body]]:
     content = documents[table.file]
     if table.key is not None:
-        content = content.get(table.key, {} if table.shape == "map" else [])
+        if table.key not in content:
+            return
+        content = content[table.key]
     if table.shape == "map":
         yield from content.items()
     elif table.shape == "single":

@@ -62,7 +62,7 @@ def located(files: CatalogueFiles, kind: str) -> Iterator[Row]:
     table = KINDS[kind]
     content, root = files.documents[table.file], "$"
     if table.key is not None:
-        content, root = content.get(table.key, {} if table.shape == "map" else []), f"$.{table.key}"
+        content, root = content[table.key], f"$.{table.key}"
     if table.shape == "map":
         yield from (Row(kind, key, f'{root}["{key}"]', body) for key, body in content.items())
     elif table.shape == "single":

@@ -51,7 +51,7 @@ def procedure_of(files: CatalogueFiles, body: Body, on: date) -> Procedure:
         executing_agency_types=tuple(body["executing_agency_type_ids"]),
         reception_agency_types=tuple(body["reception_agency_type_ids"]),
         result_types=tuple(body["result_document_type_ids"]),
-        form=_form_of_procedure(files, body, requirements),
+        form=_form_of_procedure(files, requirements),
         cutoff=body.get("cutoff"),
         notes=tuple(Text(note, note) for note in (body["conditions_en"], body["notes_en"]) if note),
     )
@@ -190,17 +190,17 @@ def _situations(files: CatalogueFiles, requirements: Iterable[Requirement]) -> I
         )
 
 
-def _form_of_procedure(files: CatalogueFiles, body: Body, requirements: Iterable[Requirement]) -> Form | None:
-    """One form per filing: the fields of every form the procedure always asks for, none of them twice."""
-    parts = {
-        one.document_type: files.table("forms")[one.document_type]
-        for one in requirements
-        if one.outcome_class is OutcomeClass.FORM and one.document_type in files.table("forms")
-        if one.duty is Duty.MANDATORY or one.condition is None or one.condition.kind is ConditionKind.CHANNEL
-    }
-    if not parts:
+def _form_of_procedure(files: CatalogueFiles, requirements: Iterable[Requirement]) -> Form | None:
+    """One form per filing: the fields of every form the procedure always asks for, none of them twice.
+
+    Where each form belongs to one case only (re-issue or exchange), the first case's form is taken.
+    """
+    asked = [one for one in requirements if one.document_type in files.table("forms")]
+    asked = [one for one in asked if one.outcome_class is OutcomeClass.FORM]
+    always = [one for one in asked if one.duty is Duty.MANDATORY] or asked[:1]
+    if not always:
         return None
-    forms = [form_of(name, part) for name, part in parts.items()]
+    forms = [form_of(one.document_type, files.table("forms")[one.document_type]) for one in always]
     fields = {row.key: row for form in reversed(forms) for row in form.fields}
     ordered = dict.fromkeys(row.key for form in forms for row in form.fields)
     return Form(forms[0].id, forms[0].title, tuple(fields[key] for key in ordered))
