@@ -108,14 +108,13 @@ class _Items:
         source = _evidence(alternative)
         if alternative.held is not None:
             mask = self._bit(source, DOCUMENT + self._age(alternative.held) * DAY)
-            claims: Iterable[str] = alternative.held.claims
-            carried = frozenset(alternative.held.holding.claims)
+            claims, carried = alternative.held.claims, alternative.held.holding.claims
         elif alternative.readable is not None:
             readable = alternative.readable
             pending = PENDING if readable.probe is Probe.DOWN else 0
             # Of two registers alike in all else, ask the one known to have the record.
             mask = self._bit(source, REGISTER + pending + (0 if readable.probe is Probe.FOUND else DAY))
-            claims = [str(need) for need in alternative.requirement.claims]
+            claims = readable.claims
             carried = self._filing.attests.get(readable.question.document_type, frozenset(claims))
         else:
             return self._bit(source, alternative.burden)

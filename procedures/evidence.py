@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from procedures.fitness import WITHOUT_OBJECT, Candidate, Fit, Kinds, deposited_here, judge
+from procedures.fitness import WITHOUT_OBJECT, Candidate, Fit, Kinds, claims_proving, deposited_here, judge
 from procedures.law import AcceptedType, RegisterSource, Requirement
 from procedures.plan import Filing, Probe, Reason, RegisterQuestion, Rejected, Unread
 from procedures.reasons import Code
@@ -39,11 +39,13 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """A register question that may serve. `probe` is UP, FOUND or DOWN; down is not missing."""
+    """A register question that may serve and the claims its answer would disclose. `probe` is UP, FOUND or
+    DOWN; down is not missing."""
 
     question: RegisterQuestion
     source: RegisterSource
     probe: Probe
+    claims: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def find_evidence(requirement: Requirement, shelf: Shelf) -> Evidence:
                 unseen.append(Held(holding, accepted, ()))
     held, strays = _settle_object(requirement, held, shelf.filing)
     unseen, _ = _settle_object(requirement, unseen, shelf.filing)
-    readable, unread = _ask_registers(requirement, subjects, shelf.filing)
+    readable, unread = _ask_registers(requirement, subjects, shelf)
     return Evidence(tuple(held), readable, tuple(unseen), (*rejected, *strays), unread)
 
 
@@ -150,20 +152,43 @@ def _is_undeclared(held: Held, requirement: Requirement, filing: Filing) -> bool
 
 
 def _ask_registers(
-    requirement: Requirement, subjects: tuple[UUID, ...], filing: Filing
+    requirement: Requirement, subjects: tuple[UUID, ...], shelf: Shelf
 ) -> tuple[tuple[Readable, ...], tuple[Unread, ...]]:
     readable, unread = [], []
     for source in requirement.registers:
         for subject in subjects:
             for document_type in source.document_types:
                 question = RegisterQuestion(source.database, document_type, subject)
-                probe = filing.probes.get(question) or filing.health.get(source.database, Probe.UP)
-                silence = _SILENT.get(probe) if subject in filing.askable else Code.NOT_ASKABLE
-                if silence is None:
-                    readable.append(Readable(question, source, probe))
-                else:
-                    unread.append(Unread(question, Reason(silence, {"database": source.database})))
+                claims = _claims_answered(requirement, document_type, shelf)
+                silence = _why_silent(question, shelf.filing)
+                if silence is None and claims is not None:
+                    readable.append(Readable(question, source, _probe_of(question, shelf.filing), claims))
+                    continue
+                params = {"database": source.database, "document_type": document_type}
+                unread.append(Unread(question, Reason(silence or Code.CLAIMS_MISSING, params)))
     return tuple(readable), tuple(unread)
+
+
+def _claims_answered(requirement: Requirement, document_type: str, shelf: Shelf) -> tuple[str, ...] | None:
+    """What an answer in place of that paper discloses; None when it lacks a fact. A paper nobody described is
+    taken to carry what is asked of it."""
+    asked = tuple(str(need) for need in requirement.claims)
+    carried = shelf.filing.attests.get(document_type)
+    if carried is None:
+        return asked
+    return (
+        tuple(sorted(carried)) if requirement.whole else claims_proving(requirement, carried, shelf.narrower)
+    )
+
+
+def _why_silent(question: RegisterQuestion, filing: Filing) -> Code | None:
+    if question.subject not in filing.askable:
+        return Code.NOT_ASKABLE
+    return _SILENT.get(_probe_of(question, filing))
+
+
+def _probe_of(question: RegisterQuestion, filing: Filing) -> Probe:
+    return filing.probes.get(question) or filing.health.get(question.database, Probe.UP)
 
 
 _SILENT: Mapping[Probe, Code] = {

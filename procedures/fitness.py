@@ -68,6 +68,21 @@ def deposited_here(holding: Holding, filing: Filing) -> bool:
     return filing.dossier is not None and holding.deposited_in == filing.dossier
 
 
+def claims_proving(
+    requirement: Requirement, carried: frozenset[str], narrower: Kinds
+) -> tuple[str, ...] | None:
+    """For each claim the requirement needs the one of `carried` that proves it, the exact one before any
+    narrower; None when one is lacking."""
+    shown = []
+    for need in requirement.claims:
+        kinds = (need.concept, *narrower.get(need.concept, ()))
+        name = next((name for kind in kinds if (name := f"{kind}@{need.role}") in carried), None)
+        if name is None:
+            return None
+        shown.append(name)
+    return tuple(shown)
+
+
 def _wrong_version(candidate: Candidate, filing: Filing) -> Reason | None:
     if candidate.holding.version in filing.excluded_versions:
         return candidate.because(Code.EXCLUDED)
@@ -140,17 +155,11 @@ def _claims_shown(candidate: Candidate, narrower: Kinds) -> tuple[str, ...] | Re
     holding, requirement = candidate.holding, candidate.requirement
     if requirement.whole and holding.disputed:
         return candidate.because(Code.DISPUTED)
-    undisputed = holding.claims - holding.disputed
-    shown = []
-    for need in requirement.claims:
-        kinds = (need.concept, *narrower.get(need.concept, ()))
-        names = [f"{concept}@{need.role}" for concept in kinds]
-        name = next((name for name in names if name in undisputed), None)
-        if name is None:
-            lacking = holding.claims.isdisjoint(names)
-            return candidate.because(Code.CLAIMS_MISSING if lacking else Code.DISPUTED)
-        shown.append(name)
-    return tuple(sorted(holding.claims)) if requirement.whole else tuple(shown)
+    shown = claims_proving(requirement, holding.claims - holding.disputed, narrower)
+    if shown is None:
+        carried = claims_proving(requirement, holding.claims, narrower) is not None
+        return candidate.because(Code.DISPUTED if carried else Code.CLAIMS_MISSING)
+    return tuple(sorted(holding.claims)) if requirement.whole else shown
 
 
 # Nearer misses come later: the last check a paper reaches is the one worth telling the person about.

@@ -118,7 +118,7 @@ class _Settling:
         down = readable.probe is Probe.DOWN
         used = Used(
             subject=readable.question.subject,
-            claims=self.requirement.claims,
+            claims=() if self.requirement.whole else tuple(map(_claim, readable.claims)),
             whole=self.requirement.whole,
             register=readable.question,
             rule=rule.id,
