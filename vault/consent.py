@@ -1,0 +1,249 @@
+"""Consent: asked for, given, refused, withdrawn. Once given, a row's content never changes; its history only grows.
+
+`vault.notice` makes the words, `vault.receipt` the signed record, `vault.consent_views` what others see of it;
+`vault.disclosure` is where consent counts. A consent row is locked after the dossier it serves, and no ledger
+row is written before the lock is held: the order of the log is the order in which permission was given, used
+and withdrawn.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from auth.caller import Caller
+from auth.errors import AccessDenied, NotFound
+from auth.facts import ConsentFacts
+from auth.policy import Action, reach, require
+from store import ledger
+from store.database import Tx
+from store.identifiers import new_id
+from vault.consent_views import (
+    ConsentState,
+    ConsentStatus,
+    ConsentView,
+    consent,
+    consents_for,
+    items_of,
+    my_consents,
+    my_requests,
+    status_at,
+    view,
+)
+from vault.errors import ConsentSettled, ConsentStale
+from vault.notice import CONSENT_LASTS, Item, Words, notice
+from vault.receipt import sign_receipt
+from vault.records import Consent, ConsentEvent
+from vault.safe import Safe
+
+__all__ = [
+    "Acceptance",
+    "ConsentState",
+    "ConsentStatus",
+    "ConsentView",
+    "Decision",
+    "Request",
+    "accept_consent",
+    "consent",
+    "consents_for",
+    "give_consent",
+    "my_consents",
+    "my_requests",
+    "refuse_consent",
+    "request_consent",
+    "withdraw_consent",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the caller agrees to, for themself and those they act for: one purpose, one recipient, one notice.
+
+    `purpose` and `purpose_ref` are the caller's room's own words and id (a procedure and a dossier).
+    `notice_sha256` is the hash of the notice the person was shown, in their language.
+    """
+
+    recipient_agency: UUID
+    purpose: str
+    purpose_ref: UUID | None
+    items: tuple[Item, ...]
+    words: Words
+    notice_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody else is asked to agree to, about themself: all `items` are of `subject`."""
+
+    subject: UUID
+    recipient_agency: UUID
+    purpose: str
+    purpose_ref: UUID | None
+    items: tuple[Item, ...]
+    words: Words
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The answer yes to a request, with the words it was shown in, in the caller's language."""
+
+    request: UUID
+    words: Words
+    notice_sha256: str
+
+
+async def give_consent(
+    tx: Tx, caller: Caller, decision: Decision, safe: Safe, now: datetime
+) -> dict[UUID, UUID]:
+    """Consent given in one decision: one row per subject of the items, subject to consent id.
+
+    Each row gets its signed receipt, a Given event and a ledger row. Raises NotFound for anyone the caller may
+    not act for, ConsentStale when the notice shown is not the notice as it reads now.
+    """
+    by_subject = _by_subject(decision.items)
+    for subject in by_subject:
+        require(caller, Action.GIVE_CONSENT, ConsentFacts(subject, decision.recipient_agency))
+    _check_notice(decision.items, decision.words, caller.language, decision.notice_sha256)
+    given: dict[UUID, UUID] = {}
+    for subject, items in by_subject.items():
+        row = _row(subject, decision, items, caller.language, decision.notice_sha256, now)
+        tx.add(row)
+        await _give(tx, caller, row, safe, now)
+        given[subject] = row.id
+    return given
+
+
+async def request_consent(tx: Tx, caller: Caller, request: Request, now: datetime) -> UUID:
+    """Ask another person for approval of their own disclosure. Nothing is permitted until they accept.
+
+    A citizen may ask for a dossier they file (row-level security), an agency for itself. Raises AccessDenied.
+    """
+    within = reach(caller)
+    if not within.subjects and request.recipient_agency not in within.agencies:
+        raise AccessDenied("recipient")
+    if _by_subject(request.items).keys() != {request.subject}:
+        raise ValueError("a request is about its own subject's papers")
+    shown = notice(request.items, request.words, caller.language).sha256
+    row = _row(request.subject, request, request.items, caller.language, shown, now)
+    tx.add(row)
+    await tx.flush()
+    await _log(tx, caller, row, "consent.requested", "Requested", now)
+    return row.id
+
+
+async def accept_consent(
+    tx: Tx, caller: Caller, acceptance: Acceptance, safe: Safe, now: datetime
+) -> ConsentView:
+    """Yes to a request: signed, logged, in force at once for `CONSENT_LASTS`.
+
+    Raises NotFound, ConsentSettled when it is decided or lapsed, ConsentStale.
+    """
+    row = await _locked(tx, caller, acceptance.request, Action.GIVE_CONSENT)
+    _check_open(row, now)
+    items = items_of(row)
+    _check_notice(items, acceptance.words, caller.language, acceptance.notice_sha256)
+    # The words that count are those the giver read, not those the asker previewed.
+    row.language, row.notice_sha256 = caller.language, acceptance.notice_sha256
+    await _give(tx, caller, row, safe, now)
+    return view(row, now)
+
+
+async def refuse_consent(tx: Tx, caller: Caller, request: UUID, now: datetime) -> ConsentView:
+    """No to a request, kept as such. Raises NotFound, ConsentSettled."""
+    row = await _locked(tx, caller, request, Action.GIVE_CONSENT)
+    _check_open(row, now)
+    row.status, row.version = ConsentStatus.REFUSED, row.version + 1
+    await tx.flush()
+    await _log(tx, caller, row, "consent.refused", "Refused", now)
+    return view(row, now)
+
+
+async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, now: datetime) -> ConsentView:
+    """End a consent. Once this transaction has committed, no disclosure under it begins or is logged.
+
+    Waits for disclosures under way: they are logged before it. The view's `purpose_ref` tells the caller's room
+    what loses its evidence, in this same transaction. Raises NotFound, ConsentSettled.
+    """
+    row = await _locked(tx, caller, consent_id, Action.WITHDRAW_CONSENT)
+    if row.status != ConsentStatus.GIVEN:
+        raise ConsentSettled(row.status)
+    row.status, row.withdrawn_at, row.version = ConsentStatus.WITHDRAWN, now, row.version + 1
+    # Before the ledger draws its number: a disclosure numbered later must have found the row changed.
+    await tx.flush()
+    await _log(tx, caller, row, "consent.withdrawn", "Withdrawn", now)
+    return view(row, now)
+
+
+def _by_subject(items: Iterable[Item]) -> Mapping[UUID, list[Item]]:
+    found: dict[UUID, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.subject, []).append(item)
+    return found
+
+
+def _check_notice(items: Sequence[Item], words: Words, language: str, presented: str) -> None:
+    current = notice(items, words, language).sha256
+    if presented != current:
+        raise ConsentStale(current)
+
+
+def _check_open(row: Consent, now: datetime) -> None:
+    status = status_at(row.status, row.requested_at, row.valid_until, now)
+    if status is not ConsentStatus.REQUESTED:
+        raise ConsentSettled(status)
+
+
+def _row(
+    subject: UUID,
+    asked: Decision | Request,
+    items: Sequence[Item],
+    language: str,
+    notice_sha256: str,
+    now: datetime,
+) -> Consent:
+    return Consent(
+        id=new_id(),
+        subject_id=subject,
+        recipient_agency=asked.recipient_agency,
+        purpose=asked.purpose,
+        purpose_ref=asked.purpose_ref,
+        items=[item.to_json() for item in items],
+        notice_sha256=notice_sha256,
+        language=language,
+        status=ConsentStatus.REQUESTED,
+        requested_at=now,
+        version=1,
+    )
+
+
+async def _give(tx: Tx, caller: Caller, row: Consent, safe: Safe, now: datetime) -> None:
+    row.given_by, row.given_at, row.valid_until = caller.id, now, now + CONSENT_LASTS
+    row.status, row.version = ConsentStatus.GIVEN, row.version + 1
+    row.receipt = sign_receipt(row, caller, safe.receipts)
+    await tx.flush()
+    await _log(tx, caller, row, "consent.given", "Given", now)
+
+
+async def _locked(tx: Tx, caller: Caller, id_: UUID, action: Action) -> Consent:
+    row = await tx.get(Consent, id_, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise NotFound
+    require(caller, action, ConsentFacts(row.subject_id, row.recipient_agency))
+    return row
+
+
+async def _log(tx: Tx, caller: Caller, row: Consent, kind: str, state: str, now: datetime) -> None:
+    items = items_of(row)
+    entry = ledger.Entry(
+        kind=kind,
+        subject_id=row.subject_id,
+        outcome="SUCCESS",
+        purpose=row.purpose,
+        legal_basis="CONSENT",
+        claims=tuple(sorted({claim for item in items for claim in item.claims})),
+        documents=tuple(item.document for item in items if item.document is not None),
+        dossier_id=row.purpose_ref,
+        consent_id=row.id,
+    )
+    number = await ledger.record(tx, caller.actor, entry, now)
+    tx.add(ConsentEvent(id=new_id(), consent_id=row.id, state=state, at=now, by=caller.id, ledger_id=number))
