@@ -1,0 +1,258 @@
+"""Signing in and out over HTTP, and who a request comes from.
+
+The browser holds an opaque session cookie and nothing else. Joins the halves no other room may join: the
+provider's answer (auth) and the subject it proves (vault).
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+from jinja2 import Environment, FileSystemLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from auth.caller import Caller, CallerKind
+from auth.errors import CredentialsConflict, SignInFailed
+from auth.login import (
+    LOGIN_LIFETIME,
+    STARTER,
+    Door,
+    Started,
+    bind_citizen,
+    bound_subject,
+    door_of,
+    new_challenge,
+    officer_of,
+    remember_start,
+    take_start,
+)
+from auth.oidc import Identity, Provider
+from auth.sessions import SESSION_LIFETIME, SignedIn, caller_of, end_session, open_session
+from store.database import Database, Tx
+from vault.safe import Safe
+from vault.subjects import PERSON, Profile, enrol
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FrontDoor:
+    """Built once in `api/app.py`. `origin` is the public one (`https://kho.example.gov.vn`), from settings and
+    never from a header. `sandbox` marks the pages of a demonstration."""
+
+    database: Database
+    safe: Safe
+    providers: Mapping[Door, Provider]
+    origin: str
+    now: Callable[[], datetime]
+    sandbox: bool = False
+
+    @property
+    def is_secure(self) -> bool:
+        return self.origin.startswith("https://")
+
+
+def routes(door: FrontDoor) -> list[Route]:
+    """`/`, `/sign-in`, `/sign-in/callback`, `/sign-out`."""
+    pages = _Pages(door)
+    return [
+        Route("/", pages.home, methods=["GET"]),
+        Route("/sign-in", pages.begin, methods=["GET"]),
+        Route("/sign-in/callback", pages.come_back, methods=["GET"]),
+        Route("/sign-out", pages.sign_out, methods=["POST"]),
+    ]
+
+
+async def caller_from_cookie(
+    database: Database, request: Request, now: datetime, *, secure: bool = True
+) -> Caller:
+    """Who the session cookie of this request stands for, read afresh; ANONYMOUS without a live session.
+
+    Raises CredentialsConflict (answer 400) when an Authorization header comes along: one of the two was not
+    meant, and guessing which would let an attacker choose.
+    """
+    language = language_of(request)
+    secret = request.cookies.get(session_cookie(secure))
+    if secret is None:
+        return Caller(CallerKind.ANONYMOUS, language=language)
+    if "authorization" in request.headers:
+        raise CredentialsConflict
+    async with database.writing(STARTER) as tx:
+        return await caller_of(tx, secret, language, now)
+
+
+def language_of(request: Request) -> str:
+    """`vi` unless English is asked for, by `?lang=` or first in Accept-Language."""
+    asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
+    return "en" if asked.strip().lower().startswith("en") else "vi"
+
+
+def session_cookie(secure: bool) -> str:
+    """Over loopback HTTP the `__Host-` prefix goes, which browsers tie to TLS; nothing else is loosened."""
+    return "__Host-motlan" if secure else "motlan"
+
+
+def _login_cookie(secure: bool) -> str:
+    return "__Host-motlan-sign-in" if secure else "motlan-sign-in"
+
+
+class _Pages:
+    def __init__(self, door: FrontDoor) -> None:
+        self._door = door
+        folder = Path(__file__).parent / "templates"
+        self._templates = Environment(
+            loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
+
+    async def home(self, request: Request) -> Response:
+        try:
+            caller = await caller_from_cookie(
+                self._door.database, request, self._door.now(), secure=self._door.is_secure
+            )
+        except CredentialsConflict:
+            return self._refused(400)
+        return self._page(request, "sign_in.html", caller_kind=caller.kind.value, failed=False)
+
+    async def begin(self, request: Request) -> Response:
+        """Off to the provider, with a Lax cookie that ties the way back to this browser."""
+        try:
+            side = Door(request.query_params.get("role", ""))
+        except ValueError:
+            return self._refused(400)
+        provider, now, challenge = self._door.providers[side], self._door.now(), new_challenge(side)
+        try:
+            url = await provider.authorization_url(challenge, language_of(request), now)
+        except SignInFailed as failure:
+            return self._failed(request, failure)
+        async with self._door.database.writing(STARTER) as tx:
+            next_path = request.query_params.get("next", "/")
+            await remember_start(tx, provider.client.issuer, challenge, next_path, now)
+        response = RedirectResponse(url, status_code=303)
+        response.set_cookie(
+            _login_cookie(self._door.is_secure),
+            challenge.state,
+            max_age=int(LOGIN_LIFETIME.total_seconds()),
+            secure=self._door.is_secure,
+            httponly=True,
+            samesite="lax",  # Strict would not come back from another site
+        )
+        return self._hardened(response)
+
+    async def come_back(self, request: Request) -> Response:
+        """The provider's answer. Ends on a page of ours, never a redirect: a Strict cookie is not sent along a
+        chain of redirects another site began, so the first page after it would look signed out."""
+        try:
+            secret, started = await self._sign_in(request)
+        except SignInFailed as failure:
+            return self._failed(request, failure)
+        response = self._page(request, "signed_in.html", next_path=started.next_path)
+        response.delete_cookie(
+            _login_cookie(self._door.is_secure), secure=self._door.is_secure, httponly=True, samesite="lax"
+        )
+        response.set_cookie(
+            session_cookie(self._door.is_secure),
+            secret,
+            max_age=int(SESSION_LIFETIME.total_seconds()),
+            secure=self._door.is_secure,
+            httponly=True,
+            samesite="strict",
+        )
+        return response
+
+    async def sign_out(self, request: Request) -> Response:
+        """Only from our own pages (Origin): a foreign form must not even sign someone out."""
+        if request.headers.get("origin") != self._door.origin:
+            return self._refused(403)
+        name = session_cookie(self._door.is_secure)
+        secret = request.cookies.get(name)
+        if secret is not None:
+            async with self._door.database.writing(STARTER) as tx:
+                await end_session(tx, secret, self._door.now())
+        response = RedirectResponse("/", status_code=303)
+        response.delete_cookie(name, secure=self._door.is_secure, httponly=True, samesite="strict")
+        return self._hardened(response)
+
+    async def _sign_in(self, request: Request) -> tuple[str, Started]:
+        """The secret of a new session. Raises SignInFailed."""
+        asked, now = request.query_params, self._door.now()
+        state = asked.get("state", "")
+        # 1. This browser began it (login CSRF).
+        cookie = request.cookies.get(_login_cookie(self._door.is_secure), "")
+        if not state or not secrets.compare_digest(cookie.encode(), state.encode()):
+            raise SignInFailed("state")
+        provider = self._door.providers[door_of(state)]
+        # 2. The provider we asked is the one that answers (mix-up, RFC 9207).
+        if asked.get("iss") != provider.client.issuer:
+            raise SignInFailed("response")
+        # 3. Begun, not late, not used before: spent by looking, in a transaction of its own.
+        async with self._door.database.writing(STARTER) as tx:
+            started = await take_start(tx, provider.client.issuer, state, now)
+        # 4. Code for identity, outside any transaction.
+        if "error" in asked or not asked.get("code"):
+            raise SignInFailed("response")
+        identity = await provider.identify(asked["code"], started.challenge, now)
+        # 5. Who that is here, and a session for them.
+        async with self._door.database.writing(STARTER) as tx:
+            if started.door is Door.CITIZEN:
+                kind, holder = CallerKind.CITIZEN, await self._citizen(tx, identity, now)
+            else:
+                kind, holder = CallerKind.OFFICER, await officer_of(tx, identity)
+            signed_in = SignedIn(kind, holder, identity.acr, identity.authenticated_at)
+            return await open_session(tx, signed_in, now), started
+
+    async def _citizen(self, tx: Tx, identity: Identity, now: datetime) -> UUID:
+        known = await bound_subject(tx, identity)
+        if known is not None:
+            return known
+        if identity.is_officer or identity.number is None or identity.name is None:
+            raise SignInFailed("claims")
+        profile = Profile(PERSON, identity.name, identity.number, identity.born)
+        subject = await enrol(tx, profile, self._door.safe, now)
+        return await bind_citizen(tx, identity, subject, now)
+
+    def _failed(self, request: Request, failure: SignInFailed) -> Response:
+        # One page for every reason: which check failed is for our log, not for whoever tries.
+        log.warning("sign-in failed: %s", failure.reason)
+        status = 503 if failure.reason == "provider" else 400
+        page = self._page(request, "sign_in.html", status, caller_kind="anonymous", failed=True)
+        page.delete_cookie(
+            _login_cookie(self._door.is_secure), secure=self._door.is_secure, httponly=True, samesite="lax"
+        )
+        return page
+
+    def _refused(self, status: int) -> Response:
+        return self._hardened(PlainTextResponse("", status_code=status))
+
+    def _page(self, request: Request, name: str, status: int = 200, **values: object) -> Response:
+        nonce, language = secrets.token_urlsafe(16), language_of(request)
+        body = self._templates.get_template(name).render(
+            language=language, nonce=nonce, sandbox=self._door.sandbox, **values
+        )
+        return self._hardened(HTMLResponse(body, status), language=language, style=f"'nonce-{nonce}'")
+
+    def _hardened(
+        self, response: Response, *, language: str | None = None, style: str = "'none'"
+    ) -> Response:
+        response.headers.update(
+            {
+                "Content-Security-Policy": f"default-src 'none'; style-src {style}; form-action 'self';"
+                " frame-ancestors 'none'; base-uri 'none'",
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+                # Not no-referrer: browsers then send `Origin: null` with our own sign-out form.
+                "Referrer-Policy": "same-origin",
+                "Cross-Origin-Opener-Policy": "same-origin",
+            }
+        )
+        if language is not None:
+            response.headers["Content-Language"] = language
+            response.headers["Vary"] = "Accept-Language, Cookie"
+        if self._door.is_secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        return response

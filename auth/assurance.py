@@ -1,0 +1,27 @@
+"""How sure an identity provider was: account level and authentication level (Decree 69/2024). Pure.
+
+`urn:vn:eid:tk{1,2}:xt{1..4}`: `tk` is how the account was proven (2: in person or by chip), `xt` how the person
+showed it was theirs this time. The two are compared apart; neither makes up for the other.
+"""
+
+import re
+
+TRACKING = "urn:vn:eid:tk1:xt1"
+VAULT = "urn:vn:eid:tk2:xt2"
+"""What opening one's own vault and giving consent takes; the citizen number is proven from `tk2` on only."""
+
+
+def meets(acr: str, least: str) -> bool:
+    """Whether `acr` is at least `least` on both axes. False for anything that is not such a name."""
+    reached, demanded = _levels(acr), _levels(least)
+    if reached is None or demanded is None:
+        return False
+    return all(have >= want for have, want in zip(reached, demanded, strict=True))
+
+
+_NAME = re.compile(r"urn:vn:eid:tk([12]):xt([1-4])")
+
+
+def _levels(acr: str) -> tuple[int, int] | None:
+    found = _NAME.fullmatch(acr)
+    return (int(found[1]), int(found[2])) if found else None

@@ -1,0 +1,167 @@
+"""Acting for others: who may act for whom, on what proof, until when.
+
+Mandates are recorded and revoked here and read afresh with each request. The proof is named, never copied.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, text
+
+from auth.caller import Caller
+from auth.errors import GuardianNotProven, NotFound
+from auth.policy import Action, MandateFacts, require
+from auth.records import Mandate
+from store.database import Tx
+from store.identifiers import new_id
+from store.ledger import Entry, record
+
+WHOLE: Final = "all"
+"""The scope of a mandate that covers everything the subject could do themself."""
+GUARDIAN: Final = "GUARDIAN"
+PARENT: Final = "parent"
+GUARDIAN_ARTICLE: Final = "Civil Code 2015, Article 136"
+"""Parents represent their minor children by law."""
+ADULT_AGE: Final = 18
+CERTIFIED: Final = 2
+"""Weakest level of evidence for a guardian: issued, from a register, or certified by an officer."""
+VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True, slots=True)
+class ParentEvidence:
+    """A birth certificate or register answer, as the use case read it: whose birth, which subjects it names as
+    the parents (found by their numbers, not their names), and how far it is trusted.
+
+    `source` names it: `version:<id>` or `register:<answer id>`.
+    """
+
+    source: str
+    child: UUID
+    born: date
+    parents: frozenset[UUID]
+    level: int
+
+
+@dataclass(frozen=True, slots=True)
+class LiveMandate:
+    id: UUID
+    subject: UUID
+    basis: str
+    relation: str
+    scope: tuple[str, ...]
+    valid_until: datetime | None
+
+    @property
+    def is_whole(self) -> bool:
+        return WHOLE in self.scope
+
+
+async def recognise_guardian(
+    tx: Tx, caller: Caller, child: UUID, evidence: ParentEvidence, now: datetime
+) -> UUID:
+    """Let a parent act for their minor child until the day it turns eighteen; returns the mandate's id.
+
+    Recognising twice returns the mandate already live. Raises GuardianNotProven. The caller acts for the child
+    from the next transaction on: sight is set when a transaction begins.
+    """
+    require(caller, Action.RECOGNISE_GUARDIAN)
+    if evidence.child != child:
+        raise GuardianNotProven("child")
+    if caller.id not in evidence.parents or caller.id == child:
+        raise GuardianNotProven("parent")
+    if evidence.level > CERTIFIED:
+        raise GuardianNotProven("level")
+    until = _eighteenth_birthday(evidence.born)
+    if until <= now:
+        raise GuardianNotProven("age")
+    return await _record_guardian(tx, caller, child, evidence.source, until, now)
+
+
+async def bind_newborn(tx: Tx, caller: Caller, child: UUID, dossier: UUID, now: datetime) -> UUID:
+    """Let the person filing a birth act for the provisional subject made in that filing.
+
+    Only in the transaction that made the subject, whose vault is then empty: a mandate over any other child
+    would open what is not theirs. Raises GuardianNotProven.
+    """
+    require(caller, Action.REGISTER_NEWBORN)
+    if child in caller.subjects or not await _is_made_here(tx, child):
+        raise GuardianNotProven("child")
+    return await _record_guardian(tx, caller, child, f"dossier:{dossier}", None, now)
+
+
+async def live_mandates(tx: Tx, actor: UUID, now: datetime) -> tuple[LiveMandate, ...]:
+    """For whom `actor` may act at this moment."""
+    rows = await tx.execute(text("SELECT * FROM mandates_of(:actor, :now)"), {"actor": actor, "now": now})
+    return tuple(
+        LiveMandate(row.id, row.subject_id, row.basis, row.relation, tuple(row.scope), row.valid_until)
+        for row in rows
+    )
+
+
+async def revoke_mandate(tx: Tx, caller: Caller, mandate: UUID, now: datetime) -> None:
+    """End a mandate now, by whoever acts or whoever is acted for. Again: nothing happens. Raises NotFound."""
+    row = await tx.scalar(select(Mandate).where(Mandate.id == mandate).with_for_update())
+    if row is None:
+        raise NotFound
+    require(caller, Action.REVOKE_MANDATE, MandateFacts(row.actor_id, row.subject_id))
+    if row.revoked_at is None:
+        row.revoked_at = now
+        await _tell(tx, caller, row.subject_id, "mandate.revoked", row.basis, now)
+
+
+async def _record_guardian(
+    tx: Tx, caller: Caller, child: UUID, evidence: str, until: datetime | None, now: datetime
+) -> UUID:
+    assert caller.id is not None  # noqa: S101 - the policy let only a citizen through
+    for mandate in await live_mandates(tx, caller.id, now):
+        if mandate.subject == child and mandate.basis == GUARDIAN:
+            return mandate.id
+    row = Mandate(
+        id=new_id(),
+        actor_id=caller.id,
+        subject_id=child,
+        basis=GUARDIAN,
+        relation=PARENT,
+        scope=[WHOLE],
+        evidence=evidence,
+        valid_from=now,
+        valid_until=until,
+    )
+    tx.add(row)
+    await tx.flush()
+    await _tell(tx, caller, child, "mandate.recorded", GUARDIAN, now)
+    return row.id
+
+
+async def _is_made_here(tx: Tx, child: UUID) -> bool:
+    # enrol_subject() adds a newborn, and nobody else, to the transaction's subjects.
+    return bool(await tx.scalar(text("SELECT CAST(:child AS uuid) = ANY (app_subjects())"), {"child": child}))
+
+
+async def _tell(tx: Tx, caller: Caller, subject: UUID, kind: str, basis: str, now: datetime) -> None:
+    entry = Entry(
+        kind=kind,
+        subject_id=subject,
+        outcome="done",
+        purpose=f"mandate:{basis.lower()}",
+        legal_basis="LEGAL_DUTY",
+        article=GUARDIAN_ARTICLE,
+    )
+    await record(tx, caller.actor, entry, now)
+
+
+def _eighteenth_birthday(born: date) -> datetime:
+    """The start, in Vietnam, of the day a person comes of age (Civil Code 2015, Article 20)."""
+    # 29 February comes of age on 1 March in a common year.
+    leap = (born.month, born.day) == (2, 29)
+    year = born.year + ADULT_AGE
+    day = date(year, 3, 1) if leap and not _is_leap(year) else born.replace(year=year)
+    return datetime.combine(day, time(), VIETNAM)
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
