@@ -8,7 +8,7 @@ import json
 import socket
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +39,27 @@ def _registers(settings: Mapping[str, Any], folder: Path) -> Starlette:
             control_token=settings["control_token"],
             key=load_or_create(folder / "signing.pem"),
             slow_seconds=settings["slow_seconds"],
+            now=_clock(settings),
         )
     )
 
 
 def _identity(settings: Mapping[str, Any], folder: Path) -> Starlette:
-    citizens = identity.citizen_accounts(PEOPLE, datetime.now(UTC).date())
-    officers = identity.officer_accounts({officer.login: officer.name for officer in OFFICERS})
+    now = _clock(settings)
+    citizens = identity.citizen_accounts(PEOPLE, now().date())
+    officers = identity.officer_accounts(OFFICERS)
     accounts = {"citizens": citizens, "officers": officers}
     clients = {
         client_id: identity.Client(settings["redirect_uri"], accounts[door])
         for client_id, door in settings["clients"].items()
     }
     key = load_or_create(folder / "signing.pem")
-    return identity.create_app(identity.Settings(settings["issuer"], clients, key))
+    return identity.create_app(identity.Settings(settings["issuer"], clients, key, now))
+
+
+def _clock(settings: Mapping[str, Any]) -> Callable[[], datetime]:
+    offset = timedelta(seconds=settings["clock_offset_seconds"])
+    return lambda: datetime.now(UTC) + offset
 
 
 _ROLES: Mapping[str, Callable[[Mapping[str, Any], Path], Starlette]] = {

@@ -62,6 +62,8 @@ def _person(one: Person, role: str, paper: Paper) -> Facts:
         "person.identity_document_type": "Thẻ căn cước",
         "person.passport_number": f"TN{one.number[-7:]}",
         "person.full_name": one.name,
+        "person.phone_number": f"000{one.number[-7:]}",
+        "person.email": f"{one.key}@thu-nghiem.invalid",
         "person.date_of_birth": one.born.isoformat(),
         "person.year_of_birth": one.born.year,
         "person.sex": one.sex,

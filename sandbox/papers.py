@@ -105,6 +105,7 @@ def _fact(read: Callable[[Person], date | None]) -> Callable[[Holder, date], dat
 
 _anyone = _of_person(lambda person, on: "undetermined" not in person.traits)
 _living = _of_person(_lives)
+_has_account = _of_person(lambda person, on: _lives(person, on) and "undetermined" not in person.traits)
 _adult = _of_person(_is_adult)
 _child_of_both = _of_person(lambda person, on: bool(person.mother and person.father))
 _dies = _fact(lambda person: person.died)
@@ -130,9 +131,8 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "the-can-cuoc-cong-dan": _Rule(_has("earlier-card"), _on_day(2021, 8, 8), 5475),
     "chung-minh-nhan-dan": _Rule(_has("old-card"), _on_day(2010, 1, 1)),
     "giay-chung-nhan-can-cuoc": _Rule(_has("undetermined"), _on_day(2025, 3, 3), 730),
-    "can-cuoc-dien-tu": _Rule(
-        _of_person(lambda person, on: _lives(person, on) and "undetermined" not in person.traits), _today
-    ),
+    "can-cuoc-dien-tu": _Rule(_has_account, _today),
+    "tai-khoan-dinh-danh-muc-do-2": _Rule(_has_account, _on_day(2025, 3, 3)),
     "ho-chieu": _Rule(_has("passport"), _on_day(2023, 2, 2), 3650),
     "xac-nhan-thong-tin-cu-tru": _Rule(_of_person(lambda person, on: True), _today, 365),
     "giay-khai-sinh": _birth,
@@ -143,6 +143,10 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "trich-luc-ghi-chu-ly-hon": _divorce,
     "trich-luc-thay-doi-ho-tich": _corrected,
     "giay-to-thay-doi-thong-tin-chu-dat": _corrected,
+    "van-ban-xac-nhan-thong-tin-ho-tich": _corrected,
+    "ban-sao-trich-luc-ho-tich": _corrected,
+    "trich-luc-nhan-cha-me-con": _Rule(_has("recognised"), _on_day(2005, 6, 1)),
+    "trich-luc-giam-ho": _Rule(_of_person(lambda person, on: bool(person.guardian)), _on_day(2024, 1, 8)),
     "trich-luc-khai-tu": _Rule(_has("death-registered"), _dies),
     "giay-bao-tu": _Rule(_of_person(lambda person, on: True), _dies),
     "giay-chung-sinh": _Rule(_of_person(lambda person, on: True), _is_born),
@@ -153,7 +157,11 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "quyet-dinh-xu-phat-tuoc-gplx": _Rule(_has("sanctioned"), _on_day(2026, 2, 9)),
     "gcn-dang-ky-xe": _Rule(_of_person(lambda person, on: bool(person.plate)), _on_day(2023, 10, 3)),
     "gcn-quyen-su-dung-dat": _land,
+    "giay-to-quyen-su-dung-dat-dieu-137": _Rule(_has("old-land-paper"), _on_day(1992, 7, 7)),
     "gcn-so-huu-nha-o": _house,
+    "giay-phep-xay-dung": _Rule(_has("permit-on-file"), _on_day(2026, 5, 6), 365),
+    "hop-dong-thue-muon-o-nho": _Rule(_has("tenant"), _on_day(2026, 1, 2), 730),
+    "ban-sao-dien-tu-chung-thuc": _Rule(_has("certified-copy"), _on_day(2026, 4, 4)),
     "xac-nhan-cho-o-dien-tich": _house,
     "phieu-ly-lich-tu-phap-so-1": _Rule(_adult, _today, 183),
     "phieu-ly-lich-tu-phap-so-2": _Rule(_adult, _today, 183),
@@ -201,10 +209,11 @@ def _roles(person: Person, on: date) -> dict[str, tuple[Actor, ...]]:
         "father": father,
         "spouse": spouse,
         "co_owner": spouse,
+        "recognising_person": father,
         "child": children,
         "related_person": spouse or mother or children,
-        "ward": minors,
-        **dict.fromkeys(("legal_representative", "guardian"), mother if person.age(on) < 18 else ()),
+        "ward": minors or tuple(one for one in PEOPLE if one.guardian == person.key),
+        **dict.fromkeys(("legal_representative", "guardian"), _guardians(person, on)),
         "head_of_household": (head_of(person),),
         "household_member": tuple(
             one for one in PEOPLE if one.residence == person.residence and one is not person
@@ -226,15 +235,24 @@ def _particular(person: Person, document_type: str) -> dict[str, tuple[Actor, ..
     if document_type == "giay-chung-nhan-ket-hon":
         couple = (person, *spouse) if person.sex == "male" else (*spouse, person)
         return {"husband": couple[:1], "wife": couple[1:], "marriage": (person,)}
+    if document_type == "trich-luc-giam-ho":
+        return {"ward": (person,), "related_person": _named(person.guardian)}
+    if document_type == "hop-dong-thue-muon-o-nho":
+        landlady = BY_KEY["thi-sen"]
+        return {"owner": (landlady,), "building": (landlady.land,) if landlady.land else ()}
     if "divorced" in person.traits:
         other = tuple(BY_KEY[key] for key in DIVORCE[0] if key != person.key)
         return {"spouse_a": (person,), "spouse_b": other, "marriage": (person,)}
     return {}
 
 
+def _guardians(person: Person, on: date) -> tuple[Person, ...]:
+    return _named(person.guardian or person.mother) if person.age(on) < 18 else ()
+
+
 _SELF: Final = (
     "holder", "owner", "land_user", "vehicle_owner", "vehicle", "applicant", "occupant", "worker",
-    "beneficiary", "deceased",
+    "beneficiary", "deceased", "permit_holder", "recognised_person",
 )  # fmt: skip
 
 

@@ -60,6 +60,7 @@ class Person:
     mother: str | None = None
     father: str | None = None
     spouse: str | None = None
+    guardian: str | None = None
     married: date | None = None
     newborn: Newborn | None = None
     land: Land | None = None
@@ -178,14 +179,16 @@ _OTHERS: Final = (
         _person("thanh-binh", "Nguyễn Thanh Bình", "male", date(2002, 8, 21), 7010),
         mother="thi-sen",
         father="ba-loc",
-        traits=frozenset({"diploma", "licence", "sanctioned", "passport"}),
+        traits=frozenset(
+            {"diploma", "licence", "sanctioned", "passport", "recognised", "tenant", "certified-copy"}
+        ),
     ),
     replace(
         _person("thi-sen", "Mai Thị Sen", "female", date(1964, 1, 30), 7012),
         spouse="ba-loc",
         married=date(1985, 2, 14),
         land=Land("77", "3", 120, "TN 900200", date(2012, 6, 1), house=True),
-        traits=frozenset({"old-card", "earlier-card"}),
+        traits=frozenset({"old-card", "earlier-card", "old-land-paper"}),
     ),
     replace(
         _person("ba-loc", "Nguyễn Bá Lộc", "male", date(1955, 5, 5), 7014),
@@ -207,8 +210,9 @@ _OTHERS: Final = (
     replace(
         _person("lan-huong", "Cao Thị Lan Hương", "female", date(1987, 7, 7), 7345),
         land=Land("306", "15", 88, "TN 900202", date(2019, 4, 4), house=True),
-        traits=frozenset({"divorced", "corrected"}),
+        traits=frozenset({"divorced", "corrected", "permit-on-file"}),
     ),
+    replace(_person("hoai-an", "Lương Hoài An", "female", date(2013, 3, 21), 7346), guardian="lan-huong"),
     replace(
         _person("a-sang", "Chu A Sáng", "male", date(1989, 9, 1), 7456),
         spouse="thi-may",

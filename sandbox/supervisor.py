@@ -14,6 +14,7 @@ import socket
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -67,13 +68,22 @@ class Addresses:
 class Sandbox:
     """The sandbox as a context: everything answers inside, nothing is left running outside.
 
-    Raises SandboxRefused in production, or when a process does not come up.
+    `clock_offset` moves the clocks of its processes to where a test has put the platform's. Raises
+    SandboxRefused in production, or when a process does not come up.
     """
 
-    def __init__(self, folder: Path, *, redirect_uri: str = REDIRECT_URI, slow_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        redirect_uri: str = REDIRECT_URI,
+        slow_seconds: float = 10.0,
+        clock_offset: timedelta = timedelta(0),
+    ) -> None:
         self._folder = folder.resolve()
         self._redirect_uri = redirect_uri
         self._slow_seconds = slow_seconds
+        self._clock_offset = clock_offset
         self._children: dict[str, _Child] = {}
         self._stopping = False
         self.addresses: Addresses
@@ -138,14 +148,21 @@ class Sandbox:
         return child
 
     def _settings_of(self, child: _Child) -> dict[str, Any]:
+        offset = {"clock_offset_seconds": self._clock_offset.total_seconds()}
         if child.role == "registers":
             return {
+                **offset,
                 "audience": AUDIENCE,
                 "control_token": new_control_token(),
                 "slow_seconds": self._slow_seconds,
             }
         clients = {CITIZEN_CLIENT: "citizens", OFFICER_CLIENT: "officers"}
-        return {"issuer": child.address, "redirect_uri": self._redirect_uri, "clients": clients}
+        return {
+            **offset,
+            "issuer": child.address,
+            "redirect_uri": self._redirect_uri,
+            "clients": clients,
+        }
 
     async def _start(self, child: _Child) -> None:
         settings = child.folder / "settings.json"
