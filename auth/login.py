@@ -106,7 +106,7 @@ async def bind_citizen(tx: Tx, identity: Identity, subject: UUID, now: datetime)
     entry = Entry(
         kind="subject.identified",
         subject_id=subject,
-        outcome="done",
+        outcome="SUCCESS",
         purpose="sign-in",
         legal_basis="LEGAL_DUTY",
         article=IDENTIFICATION_ARTICLE,

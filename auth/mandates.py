@@ -146,7 +146,7 @@ async def _tell(tx: Tx, caller: Caller, subject: UUID, kind: str, basis: str, no
     entry = Entry(
         kind=kind,
         subject_id=subject,
-        outcome="done",
+        outcome="SUCCESS",
         purpose=f"mandate:{basis.lower()}",
         legal_basis="LEGAL_DUTY",
         article=GUARDIAN_ARTICLE,
