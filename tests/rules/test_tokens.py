@@ -27,7 +27,13 @@ from auth.tokens import (
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 ISSUER, AUDIENCE = "https://kho.example.gov.vn", "agency-1"
-CLAIMS: dict[str, Any] = {"sub": "pw:7Qm2", "aud": AUDIENCE, "jti": "01993c5e", "record": {"ghi": "đồng ý"}}
+CLAIMS: dict[str, Any] = {
+    "sub": "pw:7Qm2",
+    "aud": AUDIENCE,
+    "jti": "01993c5e",
+    "record": {"ghi": "đồng ý"},
+    "doc": "d-1",
+}
 SESSION: dict[str, Any] = {"nonce": "n-1", "acr": "urn:vn:eid:tk2:xt2", "auth_time": int(NOW.timestamp())}
 MINUTE = timedelta(minutes=1)
 
