@@ -75,3 +75,19 @@ class CheckpointRefused(StoreRefusal):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LogBroken(StoreRefusal):
+    """The stored tree no longer has the root its last checkpoint signed: nothing is sealed on top of it."""
+
+    code = "LOG_BROKEN"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"at {size} leaves")
+        self.size = size
+
+
+class NotSealed(StoreRefusal):
+    """The log holds no such leaf, or no such size, yet."""
+
+    code = "NOT_SEALED"

@@ -1,6 +1,6 @@
 """The birth of a private cluster (initdb, roles, databases) and the check that it is one we can serve.
 
-Runs PostgreSQL's own programs under the account `store.premises` settled on. Never a running server.
+Runs PostgreSQL's own programs under the account `store.embedded.premises` settled on. Never a running server.
 """
 
 import json
@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from store.embedded.premises import Premises
 from store.errors import DataFolderRefused, ServerFailed
-from store.premises import Premises
 
 MAIN, KEYS = "motlan", "motlan_keys"
 

@@ -1,7 +1,7 @@
 """The private PostgreSQL: born, started, stopped, and brought back after a `kill -9`.
 
 Only a unix socket in a closed folder, scram passwords in a 0600 file, checksums and fsync on. Logs carry
-neither statements nor values. Where it rests and under which account is `store.premises`' matter.
+neither statements nor values. Where it rests and under which account is `store.embedded.premises`' matter.
 """
 
 import fcntl
@@ -18,9 +18,9 @@ from typing import IO
 
 from sqlalchemy import URL
 
-from store.cluster import KEYS, MAIN, give_birth, refuse_other_version, surroundings
+from store.embedded.cluster import KEYS, MAIN, give_birth, refuse_other_version, surroundings
+from store.embedded.premises import Premises, settle
 from store.errors import DataFolderRefused, ServerFailed
-from store.premises import Premises, settle
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -81,7 +81,7 @@ class Embedded:
 
     @property
     def folder(self) -> Path:
-        """Where the cluster rests: the data folder or its stand-in (`store.premises`). Settled by start."""
+        """Where the cluster rests: the data folder or its stand-in (`store.embedded.premises`). Settled by start."""
         return self._settled.place
 
     @property
