@@ -67,7 +67,14 @@ REGISTER_ANSWER = TokenKind(
     frozenset({"iss", "sub", "aud", "iat", "exp", "jti"}),
     timedelta(minutes=10),
 )
-KINDS = (ID_TOKEN, CONSENT_RECEIPT, SHARE_RECEIPT, REGISTER_ANSWER)
+CONTENT_TICKET = TokenKind(
+    # One opening of one document's bytes by one caller; `jti` is spent with it.
+    "content-ticket",
+    "content-ticket+jwt",
+    frozenset({"iss", "sub", "aud", "iat", "exp", "jti", "doc"}),
+    timedelta(seconds=60),
+)
+KINDS = (ID_TOKEN, CONSENT_RECEIPT, SHARE_RECEIPT, REGISTER_ANSWER, CONTENT_TICKET)
 
 
 class Verifier:

@@ -109,7 +109,7 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
     )
     tx.add(dossier)
     await tx.flush()
-    for role, subjects in (await parties_of(tx, caller, applicant, opening.parties, office, now)).items():
+    for role, subjects in (await parties_of(tx, caller, dossier, opening.parties, office, now)).items():
         tx.add_all(DossierParty(dossier_id=dossier.id, role=role, subject_id=one) for one in subjects)
     await tx.flush()
     case = await load_case(tx, dossier.id, office)

@@ -6,8 +6,10 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import Unauthenticated
+from auth.mandates import bind_newborn
 from dossiers.case import Office
 from dossiers.errors import PartyRefused
+from dossiers.records import Dossier
 from store.database import Tx
 from vault.subjects import find_by_number, register_newborn
 
@@ -23,7 +25,7 @@ class Party:
 
 
 async def parties_of(
-    tx: Tx, caller: Caller, applicant: UUID, named: tuple[Party, ...], office: Office, now: datetime
+    tx: Tx, caller: Caller, dossier: Dossier, named: tuple[Party, ...], office: Office, now: datetime
 ) -> dict[str, tuple[UUID, ...]]:
     """Role to subjects, applicant and filer always among them. Raises PartyRefused.
 
@@ -32,16 +34,18 @@ async def parties_of(
     """
     if caller.id is None:
         raise Unauthenticated
-    parties: dict[str, tuple[UUID, ...]] = {"applicant": (applicant,), "filer": (caller.id,)}
+    parties: dict[str, tuple[UUID, ...]] = {"applicant": (dossier.applicant_id,), "filer": (caller.id,)}
     for party in named:
         if party.role in ("applicant", "filer"):
             raise PartyRefused(party.role)
-        subject = await _resolve(tx, caller, party, office, now)
+        subject = await _resolve(tx, caller, dossier, party, office, now)
         parties[party.role] = (*parties.get(party.role, ()), subject)
     return parties
 
 
-async def _resolve(tx: Tx, caller: Caller, party: Party, office: Office, now: datetime) -> UUID:
+async def _resolve(
+    tx: Tx, caller: Caller, dossier: Dossier, party: Party, office: Office, now: datetime
+) -> UUID:
     if party.subject is not None:
         if party.subject not in caller.subjects:
             raise PartyRefused(party.role)
@@ -53,4 +57,6 @@ async def _resolve(tx: Tx, caller: Caller, party: Party, office: Office, now: da
         return found
     if party.role != "child":
         raise PartyRefused(party.role)
-    return await register_newborn(tx, caller, None, office.safe, now)
+    newborn = await register_newborn(tx, caller, None, office.safe, now)
+    await bind_newborn(tx, caller, newborn, dossier.id, now)
+    return newborn

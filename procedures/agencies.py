@@ -33,3 +33,7 @@ async def competent_agencies(tx: Tx, procedure: Procedure, limit: int = 100) -> 
 def competent_types(procedure: Procedure) -> Iterable[str]:
     """Agency types that decide the procedure or receive filings of it."""
     return {*procedure.executing_agency_types, *procedure.reception_agency_types}
+
+
+async def agency_by_code(tx: Tx, code: str) -> Agency | None:
+    return await tx.scalar(select(Agency).where(Agency.code == code, Agency.active))

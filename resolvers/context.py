@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import rfc8785
-from store.past_requests import Past, recall, remember
 from strawberry.types import Info
 
 from auth.caller import Caller
@@ -26,6 +25,7 @@ from resolvers.connections import Cursors
 from resolvers.problems import UserError, shaped
 from store import ledger
 from store.database import Database, Tx
+from store.past_requests import Past, recall, remember
 
 if TYPE_CHECKING:
     from resolvers.loaders import Loaders

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
 
-from dossiers.evidence.papers import Correction, Paper, add_document, announce_upload, correct_claim
+from dossiers.evidence.corrections import Correction, correct_claim
+from dossiers.evidence.papers import Paper, add_document, announce_upload
 from procedures.law import Law
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
@@ -17,7 +18,8 @@ from resolvers.scalars import Json
 from store.database import Tx
 from vault.documents import my_documents
 from vault.holding import Holding
-from vault.intake import MEDIA_TYPES, MAX_BYTES
+from vault.intake import LARGEST_BYTES, MEDIA_TYPES
+from vault.tickets import Ticket, issue_ticket
 from vault.uploads import Announcement
 
 if TYPE_CHECKING:
@@ -106,7 +108,9 @@ class Upload:
 @strawberry.input
 class CreateUploadInput:
     idempotency_key: UUID
-    file_name: str = strawberry.field(description="Shown back to nobody and not kept: names of files name people.")
+    file_name: str = strawberry.field(
+        description="Shown back to nobody and not kept: names of files name people."
+    )
     media_type: str
     size_bytes: int
     sha256: str = strawberry.field(description="Hexadecimal SHA-256 of the bytes.")
@@ -155,8 +159,24 @@ class CorrectClaimPayload:
     errors: list[UserError]
 
 
+@strawberry.input
+class OpenDocumentInput:
+    idempotency_key: UUID
+    document: strawberry.ID
+
+
+@strawberry.type(description="An address that opens the bytes once, within a minute, for the caller alone.")
+class OpenDocumentPayload:
+    url: str | None
+    expires_at: datetime | None
+    errors: list[UserError]
+
+
 async def documents(
-    info: AppInfo, first: int, after: str | None = None, type: str | None = None  # noqa: A002
+    info: AppInfo,
+    first: int,
+    after: str | None = None,
+    type: str | None = None,  # noqa: A002
 ) -> DocumentConnection:
     context = info.context
 
@@ -191,14 +211,16 @@ async def create_upload(info: AppInfo, input: CreateUploadInput) -> CreateUpload
     made: list[Upload] = []
 
     async def do(tx: Tx) -> UUID:
-        announced = await announce_upload(tx, context.caller, _announcement(context, input), context.office, context.now)
+        announced = await announce_upload(
+            tx, context.caller, _announcement(context, input), context.office, context.now
+        )
         made.append(
             Upload(
                 id=global_id("Upload", announced.id),
                 url=f"{context.house.public_url}/uploads/{announced.id}?key={announced.secret}",
                 expires_at=announced.expires_at,
                 allowed_types=sorted(MEDIA_TYPES),
-                max_bytes=MAX_BYTES,
+                max_bytes=LARGEST_BYTES,
             )
         )
         return announced.id
@@ -249,6 +271,25 @@ async def correct(info: AppInfo, input: CorrectClaimInput) -> CorrectClaimPayloa
     return CorrectClaimPayload(document=kept, errors=errors)
 
 
+async def open_document(info: AppInfo, input: OpenDocumentInput) -> OpenDocumentPayload:  # noqa: A002
+    """The bytes leave only when the address is used, and are logged then."""
+    context = info.context
+    tickets: list[Ticket] = []
+
+    async def do(tx: Tx) -> UUID:
+        wanted = read_uuid(input.document, "Document")
+        tickets.append(await issue_ticket(tx, context.caller, wanted, context.office.safe, context.now))
+        return wanted
+
+    made, errors = await context.act("openDocument", input, do)
+    if made is not None and not tickets:
+        errors = [context.problem(BadInput("idempotencyKey"))]
+    if not tickets:
+        return OpenDocumentPayload(url=None, expires_at=None, errors=errors)
+    url = f"{context.house.public_url}/documents/{input.document}/content?ticket={tickets[0].text}"
+    return OpenDocumentPayload(url=url, expires_at=tickets[0].expires_at, errors=errors)
+
+
 def claims_from(given: Json | None) -> dict[str, object]:
     """Raises BadInput for anything but an object."""
     if given is None:
@@ -287,5 +328,3 @@ def _announcement(context: Context, given: CreateUploadInput) -> Announcement:
         dossier=read_uuid(given.dossier, "Dossier") if given.dossier else None,
         requirement=given.requirement,
     )
-
-

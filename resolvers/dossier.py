@@ -30,7 +30,6 @@ from resolvers.planning import (
     register_name,
 )
 from resolvers.problems import BadInput
-
 from resolvers.procedure import Procedure, Requirement
 from resolvers.scalars import Json
 
@@ -150,7 +149,9 @@ class Dossier(Node):
         language = info.context.language
         return questions_of(self.book_procedure, self.row.open_situations, self.row.answers, language)
 
-    @strawberry.field(description="What submitting now would disclose of the caller's. Null when nothing would be.")
+    @strawberry.field(
+        description="What submitting now would disclose of the caller's. Null when nothing would be."
+    )
     async def notice(self, info: AppInfo) -> ConsentNotice | None:
         context = info.context
         evidence = await context.load.evidence.load(self.row.id)
@@ -208,7 +209,9 @@ class Dossier(Node):
             for row in rows
         ]
 
-    @strawberry.field(description="The e-form with what is known filled in; to its filer only. Opens papers, so not for lists.")
+    @strawberry.field(
+        description="The e-form with what is known filled in. To its filer only."
+    )
     async def form(self, info: AppInfo) -> list[FormField] | None:
         context = info.context
         form = self.book_procedure.form
@@ -289,9 +292,7 @@ async def _connection(
     after: str | None,
     fetch: Callable[[str | None, int], Awaitable[Sequence[DossierRow]]],
 ) -> DossierConnection:
-    rows, page = await page_of(
-        context.house.cursors, listing, first, after, fetch, lambda row: str(row.id)
-    )
+    rows, page = await page_of(context.house.cursors, listing, first, after, fetch, lambda row: str(row.id))
     edges = [
         DossierEdge(node=Dossier.of(row, context), cursor=cursor)
         for row, cursor in zip(rows, page.cursors, strict=True)

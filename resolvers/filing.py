@@ -9,10 +9,10 @@ from uuid import UUID
 
 import strawberry
 
+from dossiers import filing
 from dossiers.evidence.probes import settle_registers
 from dossiers.evidence.supplements import SupplementAnswer
 from dossiers.evidence.supplements import answer_supplement as answer
-from dossiers import filing
 from dossiers.filing import Change, Opening
 from resolvers.connections import read_uuid
 from resolvers.context import AppInfo, Context
@@ -165,7 +165,8 @@ async def answer_situations(info: AppInfo, input: AnswerSituationsInput) -> Answ
 
 
 async def update_dossier_form(
-    info: AppInfo, input: UpdateDossierFormInput  # noqa: A002
+    info: AppInfo,
+    input: UpdateDossierFormInput,  # noqa: A002
 ) -> UpdateDossierFormPayload:
     context = info.context
 

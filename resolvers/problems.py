@@ -205,6 +205,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     vault.ConsentMissing: _refused,
     vault.DisclosureBusy: _try_again,
     vault.ShareRefused: _refused,
+    vault.NumberTaken: _refused,
     vault.StorageFailed: _try_again,
     vault.SubjectShredded: _refused,
 }
@@ -223,6 +224,8 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         store.RolesMissing,
         store.WallsBroken,
         store.CheckpointRefused,
+        store.LogBroken,
+        store.NotSealed,
         vault.TamperedContent,
         vault.KeyMissing,
         vault.KeyRingRefused,

@@ -120,6 +120,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "This document is busy. Please try again.",
     ),
     "SHARE_REFUSED": ("Không thể tạo mã chia sẻ như yêu cầu.", "The share cannot be made as asked."),
+    "NUMBER_TAKEN": (
+        "Số định danh này đã thuộc về người khác.",
+        "This identification number already belongs to somebody else.",
+    ),
     "GUARDIAN_NOT_PROVEN": (
         "Dữ liệu chưa chứng minh bạn là cha, mẹ của trẻ này.",
         "The data do not show that you are this child's parent.",
@@ -171,6 +175,10 @@ NOTICES: dict[str, tuple[str, str]] = {
     "digitised": (
         "Một giấy tờ của bạn đã được số hóa vào kho dữ liệu.",
         "A document of yours was digitised into your vault.",
+    ),
+    "correction_opened": (
+        "Yêu cầu sửa thông tin sai đã được gửi tới nơi quản lý giấy tờ.",
+        "A request to correct the wrong fact has gone to the document's source.",
     ),
     "processed": ("Hồ sơ đã có kết quả.", "Your dossier has been decided."),
     "result_returned": ("Kết quả đã được trả.", "Your result has been returned."),

@@ -161,9 +161,7 @@ def _holder(case: Case, kind: DocumentType) -> UUID:
     return case.dossier.applicant_id
 
 
-async def _number_newborn(
-    tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office
-) -> None:
+async def _number_newborn(tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office) -> None:
     """A birth registration gives the provisional newborn the number and name registers know it by from now on."""
     number = claims.get("person.personal_id_number@child")
     name = claims.get("person.full_name@child")

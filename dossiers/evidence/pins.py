@@ -118,17 +118,16 @@ async def accept_request(
 ) -> ConsentView:
     """A person approves their own disclosure in somebody else's dossier. Raises NotFound, ConsentStale."""
     asked = await consent.consent(tx, caller, request, now)
-    words = await request_words(tx, caller, asked, office, now)
+    agency = await tx.get_one(Agency, asked.recipient_agency)
+    words = request_words(asked, agency, office.laws.on(local_day(now)), caller.language)
     return await consent.accept_consent(
         tx, caller, Acceptance(request, words, notice_sha256), office.safe, now
     )
 
 
-async def request_words(tx: Tx, caller: Caller, asked: ConsentView, office: Office, now: datetime) -> Words:
+def request_words(asked: ConsentView, agency: Agency, law: Law, language: str) -> Words:
     """The words of a request, in the language of the person asked."""
-    agency = await tx.get_one(Agency, asked.recipient_agency)
-    law = office.laws.on(local_day(now))
-    return words_for(law, agency, asked.purpose, asked.items, caller.language)
+    return words_for(law, agency, asked.purpose, asked.items, language)
 
 
 async def pin_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:

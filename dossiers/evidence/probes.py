@@ -152,7 +152,7 @@ async def _record(
             purpose=case.purpose,
             legal_basis="OWN_REQUEST",
             dossier_id=case.dossier.id,
-            register=question.database,
+            reason=question.database,
         ),
         now,
     )

@@ -1,0 +1,295 @@
+"""Consents given and asked for; and who looked at my data."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import strawberry
+
+from auth.errors import NotFound
+from auth.policy import reach
+from dossiers.evidence.pins import accept_request, request_words
+from dossiers.evidence.withdrawals import withdraw_consent as withdraw
+from procedures.agencies import agency_name
+from resolvers.connections import PageInfo, global_id, page_of, read_uuid
+from resolvers.context import AppInfo, Context
+from resolvers.document import Document, claim_label
+from resolvers.dossier import ConsentNotice
+from resolvers.filing import ConsentDecision
+from resolvers.node import Node
+from resolvers.planning import PlannedEvidence, claim_labels, register_name
+from resolvers.problems import UserError
+from store.database import Tx
+from store.usage import UsageRow, my_data_usage
+from vault import consent as consents
+from vault.consent_views import ConsentView
+from vault.notice import notice
+
+
+@strawberry.type(description="One permission: for one purpose, to one recipient. `receipt` is signed.")
+class Consent(Node):
+    status: str
+    purpose: str
+    valid_until: datetime | None
+    receipt: str
+    view: strawberry.Private[ConsentView]
+
+    @classmethod
+    def of(cls, view: ConsentView, context: Context) -> "Consent":
+        return cls(
+            id=global_id("Consent", view.id),
+            status=view.status.value,
+            purpose=purpose_words(context, view.purpose),
+            valid_until=view.valid_until,
+            receipt=view.receipt or "",
+            view=view,
+        )
+
+    @strawberry.field
+    async def recipient(self, info: AppInfo) -> str:
+        row = await info.context.load.agency.load(self.view.recipient_agency)
+        return agency_name(row, info.context.language) if row is not None else ""
+
+    @strawberry.field
+    async def documents(self, info: AppInfo) -> list[Document]:
+        ids = [item.document for item in self.view.items if item.document is not None]
+        found = await info.context.load.document.load_many(list(dict.fromkeys(ids)))
+        return [one for one in found if one is not None]
+
+
+@strawberry.type(description="Somebody's dossier needs this person's own approval of their own disclosure.")
+class AccessRequest(Node):
+    status: str
+    expires_at: datetime
+    view: strawberry.Private[ConsentView]
+
+    @classmethod
+    def of(cls, view: ConsentView) -> "AccessRequest":
+        return cls(
+            id=global_id("AccessRequest", view.id),
+            status=view.status.value,
+            expires_at=view.requested_at + consents.REQUEST_LASTS,
+            view=view,
+        )
+
+    @strawberry.field
+    async def agency(self, info: AppInfo) -> str:
+        row = await info.context.load.agency.load(self.view.recipient_agency)
+        return agency_name(row, info.context.language) if row is not None else ""
+
+    @strawberry.field
+    async def notice(self, info: AppInfo) -> ConsentNotice:
+        context = info.context
+        agency = await context.load.agency.load(self.view.recipient_agency)
+        if agency is None:
+            raise NotFound
+        words = request_words(self.view, agency, context.law, context.language)
+        text = notice(self.view.items, words, context.language)
+        items = [
+            PlannedEvidence(
+                document=await context.load.document.load(one.document) if one.document else None,
+                register=register_name(context.law, one.register, context.language),
+                claims=claim_labels(context.law, sorted(one.claims), context.language),
+                recipient=words.recipient,
+            )
+            for one in self.view.items
+        ]
+        return ConsentNotice(text=text.text, sha256=text.sha256, items=items)
+
+
+@strawberry.type
+class ConsentEdge:
+    node: Consent
+    cursor: str
+
+
+@strawberry.type
+class ConsentConnection:
+    edges: list[ConsentEdge]
+    page_info: PageInfo
+
+
+@strawberry.type
+class AccessRequestEdge:
+    node: AccessRequest
+    cursor: str
+
+
+@strawberry.type
+class AccessRequestConnection:
+    edges: list[AccessRequestEdge]
+    page_info: PageInfo
+
+
+@strawberry.type(
+    description="One line of the access log about the caller. `logIndex` is null until it is sealed."
+)
+class DataUsage:
+    at: datetime
+    kind: str
+    purpose: str
+    claims: list[str]
+    legal_basis: str
+    outcome: str
+    log_index: int | None
+    row: strawberry.Private[UsageRow]
+
+    @classmethod
+    def of(cls, row: UsageRow, context: Context) -> "DataUsage":
+        labels = [claim_label(context.law, name, context.language) for name in row.claims]
+        return cls(
+            at=row.at,
+            kind=row.kind,
+            purpose=purpose_words(context, row.purpose),
+            claims=list(dict.fromkeys(labels)),
+            legal_basis=row.legal_basis,
+            outcome=row.outcome,
+            log_index=row.log_index,
+            row=row,
+        )
+
+    @strawberry.field
+    async def agency(self, info: AppInfo) -> str:
+        if self.row.agency_id is None:
+            return ""
+        row = await info.context.load.agency.load(self.row.agency_id)
+        return agency_name(row, info.context.language) if row is not None else ""
+
+
+@strawberry.type
+class DataUsageEdge:
+    node: DataUsage
+    cursor: str
+
+
+@strawberry.type
+class DataUsageConnection:
+    edges: list[DataUsageEdge]
+    page_info: PageInfo
+
+
+@strawberry.input
+class GiveConsentInput:
+    idempotency_key: UUID
+    request: strawberry.ID
+    consent: ConsentDecision
+
+
+@strawberry.type
+class GiveConsentPayload:
+    consent: Consent | None
+    errors: list[UserError]
+
+
+@strawberry.input
+class WithdrawConsentInput:
+    idempotency_key: UUID
+    consent: strawberry.ID
+
+
+@strawberry.type
+class WithdrawConsentPayload:
+    consent: Consent | None
+    errors: list[UserError]
+
+
+async def my_consents(info: AppInfo, first: int, after: str | None = None) -> ConsentConnection:
+    context = info.context
+
+    async def fetch(start: str | None, limit: int) -> Sequence[ConsentView]:
+        async with context.reading() as tx:
+            key = UUID(start) if start else None
+            return await consents.my_consents(tx, context.caller, key, limit, context.now)
+
+    rows, page = await page_of(
+        context.house.cursors, "myConsents", first, after, fetch, lambda row: str(row.id)
+    )
+    edges = [
+        ConsentEdge(node=Consent.of(row, context), cursor=cursor)
+        for row, cursor in zip(rows, page.cursors, strict=True)
+    ]
+    return ConsentConnection(edges=edges, page_info=page.info)
+
+
+async def access_requests(info: AppInfo, first: int, after: str | None = None) -> AccessRequestConnection:
+    context = info.context
+
+    async def fetch(start: str | None, limit: int) -> Sequence[ConsentView]:
+        async with context.reading() as tx:
+            key = UUID(start) if start else None
+            return await consents.my_requests(tx, context.caller, key, limit, context.now)
+
+    rows, page = await page_of(
+        context.house.cursors, "accessRequests", first, after, fetch, lambda row: str(row.id)
+    )
+    edges = [
+        AccessRequestEdge(node=AccessRequest.of(row), cursor=cursor)
+        for row, cursor in zip(rows, page.cursors, strict=True)
+    ]
+    return AccessRequestConnection(edges=edges, page_info=page.info)
+
+
+async def data_usage(info: AppInfo, first: int, after: str | None = None) -> DataUsageConnection:
+    context = info.context
+
+    async def fetch(start: str | None, limit: int) -> Sequence[UsageRow]:
+        async with context.reading() as tx:
+            subjects = sorted(reach(context.caller).subjects)
+            return await my_data_usage(tx, subjects, int(start) if start else None, limit)
+
+    rows, page = await page_of(
+        context.house.cursors, "myDataUsage", first, after, fetch, lambda row: str(row.id)
+    )
+    edges = [
+        DataUsageEdge(node=DataUsage.of(row, context), cursor=cursor)
+        for row, cursor in zip(rows, page.cursors, strict=True)
+    ]
+    return DataUsageConnection(edges=edges, page_info=page.info)
+
+
+async def give_consent(info: AppInfo, input: GiveConsentInput) -> GiveConsentPayload:  # noqa: A002
+    """Approve one's own disclosure in somebody else's dossier."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        request = read_uuid(input.request, "AccessRequest")
+        given = await accept_request(
+            tx, context.caller, request, input.consent.notice_sha256, context.office, context.now
+        )
+        return given.id
+
+    made, errors = await context.act("giveConsent", input, do)
+    return GiveConsentPayload(consent=await _consent(context, made), errors=errors)
+
+
+async def withdraw_consent(info: AppInfo, input: WithdrawConsentInput) -> WithdrawConsentPayload:  # noqa: A002
+    """Acknowledged after commit: no request begun afterwards opens anything under it."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        wanted = read_uuid(input.consent, "Consent")
+        return await withdraw(tx, context.caller, wanted, context.office, context.now)
+
+    made, errors = await context.act("withdrawConsent", input, do)
+    return WithdrawConsentPayload(consent=await _consent(context, made), errors=errors)
+
+
+async def consent_node(context: Context, key: UUID) -> ConsentView | None:
+    try:
+        async with context.reading() as tx:
+            return await consents.consent(tx, context.caller, key, context.now)
+    except NotFound:
+        return None
+
+
+def purpose_words(context: Context, purpose: str) -> str:
+    """The procedure's name for its code; a purpose of another kind as it is logged."""
+    procedure = context.law.procedure(purpose.removeprefix("urn:vn:tthc:"))
+    return procedure.name.in_language(context.language) if procedure is not None else purpose
+
+
+async def _consent(context: Context, made: UUID | None) -> Consent | None:
+    if made is None:
+        return None
+    view = await consent_node(context, made)
+    return Consent.of(view, context) if view is not None else None
