@@ -48,14 +48,15 @@ class Lapse:
 
 
 def lapsing(files: CatalogueFiles, on: date) -> list[Lapse]:
-    """The rules in force on `on` or beginning by then whose last day is less than 90 days ahead, by last day."""
+    """The rules whose last day is `on` or less than 90 days ahead, by last day."""
     ending = [
         (last, body)
         for kind in _RULES
         for body in files.table(kind).values()
         if (last := day(body.get("effective_to"))) and on <= last < on + NOTICE
     ]
-    laws = {last: (law_on(files, last), law_on(files, last + timedelta(days=1))) for last, _ in ending}
+    last_days = {last for last, _ in ending}
+    laws = {last: (law_on(files, last), law_on(files, last + timedelta(days=1))) for last in last_days}
     found = [_lapse(files, body, *laws[last]) for last, body in ending]
     return sorted(found, key=lambda lapse: (lapse.last_day, lapse.rule))
 
