@@ -90,7 +90,10 @@ class DocumentVersion(Record):
 
 
 class Upload(Record):
-    """Bytes announced, perhaps arrived, not yet a document. Claimed once, or swept after `expires_at`."""
+    """Bytes announced, perhaps arrived, not yet a document. Claimed once, or swept after `expires_at`.
+
+    `sha256` is the keyed index of the announced digest: in clear it would name the paper to whoever has a copy.
+    """
 
     __tablename__ = "uploads"
 
