@@ -13,7 +13,7 @@ class World:
     """What the vaults hold and which State databases answer, on one day.
 
     `up`: the databases that answer, None for all. `only`: a mini-world in which that paper type alone is held, by
-    everyone, as an issued original.
+    everyone, as an issued original. `entry`: the only paper type any database has an entry of, None for all.
     """
 
     name: str
@@ -21,9 +21,13 @@ class World:
     held: bool
     up: frozenset[str] | None = None
     only: str | None = None
+    entry: str | None = None
 
     def answers(self, database: str) -> bool:
         return self.up is None or database in self.up
+
+    def has_entry(self, paper: str) -> bool:
+        return self.entry is None or paper == self.entry
 
 
 WORLDS = (
@@ -43,9 +47,10 @@ def only_paper(paper: str) -> tuple[World, ...]:
     return tuple(World(f"only {paper} on {on}", on, False, frozenset(), paper) for on in DAYS)
 
 
-def only_register(database: str) -> tuple[World, ...]:
-    """Mini-worlds in which a rule about `database` shows, though another database answers the same."""
-    return tuple(World(f"only {database} on {on}", on, False, frozenset({database})) for on in DAYS)
+def only_register(database: str, paper: str | None = None) -> tuple[World, ...]:
+    """Mini-worlds in which a rule letting `database` answer (with `paper`) shows, though another would serve."""
+    up = frozenset({database})
+    return tuple(World(f"only {paper} in {database} on {on}", on, False, up, entry=paper) for on in DAYS)
 
 
 @dataclass(frozen=True, slots=True)

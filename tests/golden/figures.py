@@ -68,9 +68,9 @@ def figures(scene: Scene) -> list[Figure]:
         return Figure(name, len(scene.laws[WORLDS[world].on].procedures), left, goal)
 
     return [
-        measured("nothing held, no register", _unread, 0, "— (0.84 counted on the data)"),
-        measured("registers only", _as_it_is, 0, "— (0.42 counted on the data)"),
-        measured("registers and results", _issued_only, 1, "— (0.39 counted on the data)"),
+        measured("nothing held, no register", _unread, 0, "(0.84 on the data received)"),
+        measured("registers only", _as_it_is, 0, "(0.42 on the data received)"),
+        measured("registers and results", _issued_only, 1, "(0.39 on the data received)"),
         measured("registers, results and own papers kept", _as_it_is, 1, "≤ 0.20, 80 at zero"),
         measured("the same, all registers down", _as_it_is, 2, "≤ 0.60"),
         measured("the same on 2027-03-01", _as_it_is, 3),
@@ -126,11 +126,10 @@ def _left(scene: Scene, change: Callable[[Filing], Filing], world: int) -> Itera
         outcomes = plan(change(filing)).by_requirement()
         for one in procedure.requirements:
             outcome = outcomes[one.id].outcome.value
-            if one.duty is Duty.MANDATORY and one.outcome_class in _PAPER:
-                if outcome in (*_ASKED, "PENDING_FETCH"):
-                    yield Left(
-                        name, one, outcome, one.fresh or law.document_types[one.document_type].case_bound
-                    )
+            mandatory = one.duty is Duty.MANDATORY and one.outcome_class in _PAPER
+            if mandatory and outcome in (*_ASKED, "PENDING_FETCH"):
+                bound = one.fresh or law.document_types[one.document_type].case_bound
+                yield Left(name, one, outcome, bound)
 
 
 def _as_it_is(filing: Filing) -> Filing:

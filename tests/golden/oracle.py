@@ -122,7 +122,7 @@ class Oracle:
         needs = set() if note["whole"] else {f"{c['concept']}@{c['role']}" for c in note["claims"]}
         carries_all = {paper for paper in accepted if needs <= self.claims.get(paper, set())}
         usable = {t: rule for t, rule in accepted.items() if t in carries_all and held.get(t, 9) <= level}
-        readable = self.readable(procedure, component, carries_all, world.on)
+        readable = self.readable(procedure, component, filter(world.has_entry, carries_all), world.on)
         if component["id"] in case.absent:
             readable = {}
         answering = {paper: rule for (database, paper), rule in readable.items() if world.answers(database)}
@@ -174,12 +174,13 @@ class Oracle:
     ) -> dict[tuple[str, str], str]:
         """State database and accepted paper it answers with → the most particular rule in force that lets it."""
         found: dict[tuple[str, str], str] = {}
+        papers_that_serve = set(accepted)
         if self._barred(component):
             return found
 
         def let(database: str, papers: Iterable[str], rule: Json) -> None:
             for paper in papers:
-                if paper in accepted:
+                if paper in papers_that_serve:
                     found.setdefault((database, paper), rule["id"])
 
         for rule in self._cited(component, "procedure_substitutions", on):

@@ -1,7 +1,7 @@
 """The golden table's worlds as the planner's own `Filing`s."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -21,12 +21,24 @@ class Scene:
 
     laws: Mapping[date, Law]
     everything: Mapping[str, int]
+    vaults: dict[tuple[World, tuple[UUID, ...]], tuple[Holding, ...]] = field(default_factory=dict)
+    """Vaults filled so far: neither the filing nor a rule of law changes what people hold."""
 
     def filing(self, procedure: str, case: Case, world: World) -> Filing | None:
         """The filing of that case in that world; None when the procedure is not in force on its day."""
         law = self.laws[world.on]
         body = law.procedures.get(procedure)
-        return _filing(law, body, case, world, self._held(world)) if body else None
+        return _filing(law, body, case, world, self._vaults(law, body, world)) if body else None
+
+    def _vaults(self, law: Law, procedure: Procedure, world: World) -> tuple[Holding, ...]:
+        people = tuple(sorted({person for group in _parties(procedure).values() for person in group}))
+        if (world, people) not in self.vaults:
+            self.vaults[world, people] = tuple(
+                _holding(law.document_types[paper], level, person, world.on)
+                for paper, level in self._held(world).items()
+                for person in people
+            )
+        return self.vaults[world, people]
 
     def _held(self, world: World) -> Mapping[str, int]:
         if world.only:
@@ -53,25 +65,24 @@ def _personal(paper: DocumentType) -> bool:
     return not (paper.case_bound or paper.members or paper.application_form)
 
 
-def _filing(law: Law, procedure: Procedure, case: Case, world: World, held: Mapping[str, int]) -> Filing:
+_OBJECTS = {kind: uuid5(NAMESPACE_OID, f"the filing's {kind}") for kind in ObjectKind}
+
+
+def _filing(
+    law: Law, procedure: Procedure, case: Case, world: World, holdings: tuple[Holding, ...]
+) -> Filing:
     parties = _parties(procedure)
-    people = sorted({person for group in parties.values() for person in group})
-    about = {kind: uuid5(NAMESPACE_OID, f"the filing's {kind}") for kind in ObjectKind}
     return Filing(
         procedure=procedure,
         on=world.on,
         channel=Channel.IN_PERSON if case.in_person else Channel.ONLINE,
         parties=parties,
-        holdings=tuple(
-            _holding(law.document_types[paper], level, person, about, world.on)
-            for paper, level in held.items()
-            for person in people
-        ),
+        holdings=holdings,
         dossier=uuid5(NAMESPACE_OID, "this dossier"),
         filer_relation=case.filer,
         answers={one.id: one.id in case.yes for one in procedure.situations},
-        objects=about,
-        askable=frozenset(people),
+        objects=_OBJECTS,
+        askable=frozenset(person for group in parties.values() for person in group),
         health={name: Probe.UP if world.answers(name) else Probe.DOWN for name in law.databases},
         probes=_no_entry(procedure, parties, case, world),
         declared_absent=case.absent,
@@ -84,28 +95,25 @@ def _filing(law: Law, procedure: Procedure, case: Case, world: World, held: Mapp
 def _no_entry(
     procedure: Procedure, parties: Mapping[str, tuple[UUID, ...]], case: Case, world: World
 ) -> dict[RegisterQuestion, Probe]:
-    """What is declared not to exist is in no register that answers."""
+    """What is declared not to exist is in no register that answers, nor is what the world has no entry of."""
     return {
         RegisterQuestion(source.database, paper, person): Probe.NOT_FOUND
         for requirement in procedure.requirements
-        if requirement.id in case.absent
         for source in requirement.registers
-        if world.answers(source.database)
         for paper in source.document_types
         for person in parties[requirement.subject_role]
+        if not world.has_entry(paper) or (requirement.id in case.absent and world.answers(source.database))
     }
 
 
 def _parties(procedure: Procedure) -> dict[str, tuple[UUID, ...]]:
     """One person per role; the applicant files in person or is represented, but stays the applicant."""
     roles = {"applicant", *(requirement.subject_role for requirement in procedure.requirements)} - {"filer"}
-    found = {role: (uuid5(NAMESPACE_OID, role),) for role in sorted(roles)}
+    found: dict[str, tuple[UUID, ...]] = {role: (uuid5(NAMESPACE_OID, role),) for role in sorted(roles)}
     return found | {"filer": found["applicant"]}
 
 
-def _holding(
-    paper: DocumentType, level: int, person: UUID, about: Mapping[ObjectKind, UUID], on: date
-) -> Holding:
+def _holding(paper: DocumentType, level: int, person: UUID, on: date) -> Holding:
     issued = on - _DEPOSITED_BEFORE
     name = f"{paper.id} of {person}"
     return Holding(
@@ -119,7 +127,7 @@ def _holding(
         status=Status.VALID,
         claims=frozenset(map(str, paper.claims)),
         disputed=frozenset(),
-        object_key=None if paper.object_kind is ObjectKind.PERSON else about[paper.object_kind],
+        object_key=None if paper.object_kind is ObjectKind.PERSON else _OBJECTS[paper.object_kind],
         bound_to=None,
         deposited_in=None,
         deposited_at=datetime.combine(issued, time(9), UTC),
