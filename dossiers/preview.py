@@ -84,7 +84,10 @@ NOBODY = UUID(int=0)
 
 
 def _parties(caller: Caller, applicant: UUID | None, named: tuple[Party, ...]) -> dict[str, tuple[UUID, ...]]:
-    parties = {"applicant": (applicant or NOBODY,), "filer": (caller.id or NOBODY,)}
+    parties: dict[str, tuple[UUID, ...]] = {
+        "applicant": (applicant or NOBODY,),
+        "filer": (caller.id or NOBODY,),
+    }
     for party in named:
         if party.subject is not None and party.subject in caller.subjects:
             parties[party.role] = (*parties.get(party.role, ()), party.subject)

@@ -12,9 +12,9 @@ from threading import Lock
 from sqlalchemy import func, select, update
 
 from procedures.catalogue import law_on
+from procedures.check import check
 from procedures.editions import CatalogueFiles, Changes, Item, diff, files_from, items
 from procedures.errors import CatalogueRefused
-from procedures.check import check
 from procedures.law import Law
 from procedures.records import CatalogueItem
 from store.database import Tx

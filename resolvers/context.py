@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import rfc8785
@@ -22,13 +22,11 @@ from dossiers.case import Office
 from dossiers.clock import local_day
 from procedures.law import Law
 from resolvers.connections import Cursors
+from resolvers.loaders import Loaders
 from resolvers.problems import UserError, shaped
 from store import ledger
 from store.database import Database, Tx
 from store.past_requests import Past, recall, remember
-
-if TYPE_CHECKING:
-    from resolvers.loaders import Loaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +50,7 @@ class Context:
     request_id: str
     refusals: list[str] = field(default_factory=list)
     """Codes of refusals shaped into payloads, for the metrics."""
-    _loaders: "Loaders | None" = None
+    _loaders: Loaders | None = None
 
     @property
     def office(self) -> Office:
@@ -68,11 +66,9 @@ class Context:
         return self.caller.language
 
     @property
-    def load(self) -> "Loaders":
+    def load(self) -> Loaders:
         if self._loaders is None:
-            from resolvers.loaders import Loaders
-
-            self._loaders = Loaders(self)
+            self._loaders = Loaders(self.reading, self.caller, self.office)
         return self._loaders
 
     @asynccontextmanager

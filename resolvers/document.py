@@ -1,14 +1,13 @@
 """A person's documents: what they are, what they state, and how papers come in and go out."""
 
-from collections.abc import Sequence
+from asyncio import gather
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
 
 from dossiers.evidence.corrections import Correction, correct_claim
-from dossiers.evidence.papers import Paper, add_document, announce_upload
 from procedures.law import Law
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
@@ -18,14 +17,7 @@ from resolvers.scalars import Json
 from store.database import Tx
 from vault.documents import my_documents
 from vault.holding import Holding
-from vault.intake import LARGEST_BYTES, MEDIA_TYPES
 from vault.tickets import Ticket, issue_ticket
-from vault.uploads import Announcement
-
-if TYPE_CHECKING:
-    from resolvers.dossier import Dossier
-
-DossierRef = Annotated["Dossier", strawberry.lazy("resolvers.dossier")]
 
 
 @strawberry.type(description="A fact a document states, and where it comes from.")
@@ -96,54 +88,6 @@ class DocumentConnection:
     page_info: PageInfo
 
 
-@strawberry.type(description="Where to send the bytes, once, before it expires.")
-class Upload:
-    id: strawberry.ID
-    url: str
-    expires_at: datetime
-    allowed_types: list[str]
-    max_bytes: int
-
-
-@strawberry.input
-class CreateUploadInput:
-    idempotency_key: UUID
-    file_name: str = strawberry.field(
-        description="Shown back to nobody and not kept: names of files name people."
-    )
-    media_type: str
-    size_bytes: int
-    sha256: str = strawberry.field(description="Hexadecimal SHA-256 of the bytes.")
-    type: str
-    dossier: strawberry.ID | None = None
-    requirement: strawberry.ID | None = None
-    on_behalf_of: strawberry.ID | None = None
-
-
-@strawberry.type
-class CreateUploadPayload:
-    upload: Upload | None
-    errors: list[UserError]
-
-
-@strawberry.input
-class AddDocumentInput:
-    idempotency_key: UUID
-    upload: strawberry.ID
-    type: str
-    claims: Json | None = None
-    on_behalf_of: strawberry.ID | None = None
-    dossier: strawberry.ID | None = None
-    requirement: strawberry.ID | None = None
-
-
-@strawberry.type
-class AddDocumentPayload:
-    document: Document | None
-    dossier: DossierRef | None
-    errors: list[UserError]
-
-
 @strawberry.input
 class CorrectClaimInput:
     idempotency_key: UUID
@@ -197,60 +141,27 @@ async def documents(
 async def document(info: AppInfo, id: strawberry.ID) -> Document | None:  # noqa: A002
     """Null for anything unknown, malformed or somebody else's."""
     try:
-        return await info.context.load.document.load(read_uuid(id, "Document"))
+        return await own_document(info.context, read_uuid(id, "Document"))
     except BadInput:
         return None
 
 
-async def create_upload(info: AppInfo, input: CreateUploadInput) -> CreateUploadPayload:  # noqa: A002
-    """Announce a file. Refused at once when what it is for is held already.
-
-    The address holds a secret shown once: a replay under the same key cannot show it again and is refused.
-    """
-    context = info.context
-    made: list[Upload] = []
-
-    async def do(tx: Tx) -> UUID:
-        announced = await announce_upload(
-            tx, context.caller, _announcement(context, input), context.office, context.now
-        )
-        made.append(
-            Upload(
-                id=global_id("Upload", announced.id),
-                url=f"{context.house.public_url}/uploads/{announced.id}?key={announced.secret}",
-                expires_at=announced.expires_at,
-                allowed_types=sorted(MEDIA_TYPES),
-                max_bytes=LARGEST_BYTES,
-            )
-        )
-        return announced.id
-
-    replayed, errors = await context.act("createUpload", input, do)
-    if replayed is not None and not made:
-        errors = [context.problem(BadInput("idempotencyKey"))]
-    return CreateUploadPayload(upload=made[0] if made else None, errors=errors)
+async def own_document(context: Context, key: UUID | None) -> Document | None:
+    """One of the caller's own papers; None for everything else."""
+    holding = await context.load.document.load(key) if key is not None else None
+    return Document.of(holding, context.law, context.language) if holding is not None else None
 
 
-async def create_document(info: AppInfo, input: AddDocumentInput) -> AddDocumentPayload:  # noqa: A002
-    context = info.context
+async def own_documents(context: Context, keys: Iterable[UUID]) -> list[Document]:
+    """The caller's own papers among these, together in one batch."""
+    found = await gather(*(own_document(context, key) for key in keys))
+    return [one for one in found if one is not None]
 
-    async def do(tx: Tx) -> UUID:
-        paper = Paper(
-            upload=read_uuid(input.upload, "Upload"),
-            type=input.type,
-            claims=claims_from(input.claims),
-            subject=read_uuid(input.on_behalf_of, "Subject") if input.on_behalf_of else None,
-            dossier=read_uuid(input.dossier, "Dossier") if input.dossier else None,
-            requirement=input.requirement,
-        )
-        return (await add_document(tx, context.caller, paper, context.office, context.now)).document
 
-    made, errors = await context.act("addDocument", input, do)
-    kept = await context.load.document.load(made) if made is not None else None
-    dossier = None
-    if made is not None and input.dossier:
-        dossier = await context.load.dossier.load(read_uuid(input.dossier, "Dossier"))
-    return AddDocumentPayload(document=kept, dossier=dossier, errors=errors)
+async def issued_document(context: Context, key: UUID | None) -> Document | None:
+    """A paper the caller's agency issued or digitised: what it is, never what it states."""
+    holding = await context.load.issued.load(key) if key is not None else None
+    return Document.of(holding, context.law, context.language) if holding is not None else None
 
 
 async def correct(info: AppInfo, input: CorrectClaimInput) -> CorrectClaimPayload:  # noqa: A002
@@ -267,8 +178,7 @@ async def correct(info: AppInfo, input: CorrectClaimInput) -> CorrectClaimPayloa
         return await correct_claim(tx, context.caller, correction, context.office, context.now)
 
     made, errors = await context.act("correctClaim", input, do)
-    kept = await context.load.document.load(made) if made is not None else None
-    return CorrectClaimPayload(document=kept, errors=errors)
+    return CorrectClaimPayload(document=await own_document(context, made), errors=errors)
 
 
 async def open_document(info: AppInfo, input: OpenDocumentInput) -> OpenDocumentPayload:  # noqa: A002
@@ -302,29 +212,3 @@ def claims_from(given: Json | None) -> dict[str, object]:
 def claim_label(book: Law, name: str, language: str) -> str:
     concept = book.concepts.get(name.split("@")[0])
     return concept.label.in_language(language) if concept is not None else name
-
-
-def sha256_from(text: str) -> bytes:
-    """Raises BadInput unless it is 64 hexadecimal digits."""
-    try:
-        digest = bytes.fromhex(text)
-    except ValueError as unreadable:
-        raise BadInput("sha256") from unreadable
-    if len(digest) != 32:
-        raise BadInput("sha256")
-    return digest
-
-
-def _announcement(context: Context, given: CreateUploadInput) -> Announcement:
-    subject = read_uuid(given.on_behalf_of, "Subject") if given.on_behalf_of else context.caller.id
-    if subject is None:
-        raise BadInput("onBehalfOf")
-    return Announcement(
-        type=given.type,
-        media_type=given.media_type,
-        size_bytes=given.size_bytes,
-        sha256=sha256_from(given.sha256),
-        subject=subject,
-        dossier=read_uuid(given.dossier, "Dossier") if given.dossier else None,
-        requirement=given.requirement,
-    )

@@ -18,24 +18,21 @@ from procedures.law import Law
 from procedures.law import Procedure as LawProcedure
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
-from resolvers.document import Document
+from resolvers.document import Document, own_documents
 from resolvers.node import Node
 from resolvers.planning import (
     PlannedEvidence,
     PlannedRequirement,
     SituationQuestion,
-    claim_labels,
+    kept_evidence,
     kept_requirement,
     questions_of,
-    register_name,
 )
 from resolvers.problems import BadInput
 from resolvers.procedure import Procedure, Requirement
 from resolvers.scalars import Json
 
-DossierStatus = strawberry.enum(
-    Status, name="DossierStatus", description="A draft, or one of the ten national statuses."
-)
+strawberry.enum(Status, name="DossierStatus", description="A draft, or one of the ten national statuses.")
 
 
 @strawberry.enum(description="What a supplement line says: nothing there, or what is there does not serve.")
@@ -86,7 +83,7 @@ class FormField:
 @strawberry.type(description="One filing (hồ sơ).")
 class Dossier(Node):
     code: str | None
-    status: DossierStatus
+    status: Status
     version: int
     due_date: date | None
     created_at: datetime
@@ -118,8 +115,7 @@ class Dossier(Node):
 
     @strawberry.field
     async def agency(self, info: AppInfo) -> str:
-        row = await info.context.load.agency.load(self.row.agency_id)
-        return agency_name(row, info.context.language) if row is not None else ""
+        return await _agency_name(self.row, info.context)
 
     @strawberry.field
     def procedure(self, info: AppInfo) -> Procedure:
@@ -130,10 +126,10 @@ class Dossier(Node):
         context = info.context
         rows = await context.load.requirements.load(self.row.id)
         evidence = await context.load.evidence.load(self.row.id)
-        recipient = await self.agency(info)
+        recipient = await _agency_name(self.row, context)
         by_id = {one.id: one for one in self.book_procedure.requirements}
         return [
-            await kept_requirement(
+            kept_requirement(
                 context,
                 self.law,
                 by_id[row.requirement],
@@ -163,15 +159,7 @@ class Dossier(Node):
         if shown is None:
             return None
         recipient = agency_name(agency, context.language)
-        items = [
-            PlannedEvidence(
-                document=await context.load.document.load(row.document_id) if row.document_id else None,
-                register=register_name(self.law, row.register, context.language),
-                claims=claim_labels(self.law, row.claims, context.language),
-                recipient=recipient,
-            )
-            for row in shown.evidence
-        ]
+        items = [kept_evidence(self.law, row, recipient, context.language) for row in shown.evidence]
         return ConsentNotice(text=shown.notice.text, sha256=shown.notice.sha256, items=items)
 
     @strawberry.field
@@ -193,8 +181,7 @@ class Dossier(Node):
     @strawberry.field(description="Results issued; to their holder only.")
     async def results(self, info: AppInfo) -> list[Document]:
         ids = await info.context.load.results.load(self.row.id)
-        found = await info.context.load.document.load_many(ids)
-        return [one for one in found if one is not None]
+        return await own_documents(info.context, ids)
 
     @strawberry.field(description="Every override of once-only in this dossier.")
     async def overrides(self, info: AppInfo) -> list[Override]:
@@ -209,9 +196,7 @@ class Dossier(Node):
             for row in rows
         ]
 
-    @strawberry.field(
-        description="The e-form with what is known filled in. To its filer only."
-    )
+    @strawberry.field(description="The e-form with what is known filled in. To its filer only.")
     async def form(self, info: AppInfo) -> list[FormField] | None:
         context = info.context
         form = self.book_procedure.form
@@ -260,7 +245,7 @@ async def my_dossiers(info: AppInfo, first: int, after: str | None = None) -> Do
 
 
 async def desk(
-    info: AppInfo, first: int, after: str | None = None, status: DossierStatus | None = None
+    info: AppInfo, first: int, after: str | None = None, status: Status | None = None
 ) -> DossierConnection:
     """The agency's queue: no personal data in it."""
     context = info.context
@@ -280,9 +265,15 @@ async def dossier(info: AppInfo, code: str) -> Dossier | None:
     if row is not None:
         return Dossier.of(row, context)
     try:
-        return await context.load.dossier.load(read_uuid(code, "Dossier"))
+        return await find_dossier(context, read_uuid(code, "Dossier"))
     except BadInput:
         return None
+
+
+async def find_dossier(context: Context, key: UUID | None) -> Dossier | None:
+    """A dossier within the caller's reach; None for everything else."""
+    row = await context.load.dossier.load(key) if key is not None else None
+    return Dossier.of(row, context) if row is not None else None
 
 
 async def _connection(
@@ -298,6 +289,11 @@ async def _connection(
         for row, cursor in zip(rows, page.cursors, strict=True)
     ]
     return DossierConnection(edges=edges, page_info=page.info)
+
+
+async def _agency_name(row: DossierRow, context: Context) -> str:
+    agency = await context.load.agency.load(row.agency_id)
+    return agency_name(agency, context.language) if agency is not None else ""
 
 
 def _source(key: str, state: FormState) -> str | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
@@ -17,13 +16,8 @@ from procedures.plan import Outcome, Planned, Probe, Reason, Used
 from procedures.reasons import words
 from resolvers.connections import read_uuid
 from resolvers.context import AppInfo, Context
-from resolvers.problems import OutcomeEnum
-from resolvers.procedure import ObjectKindEnum, Procedure, Requirement
-
-if TYPE_CHECKING:
-    from resolvers.document import Document
-
-DocumentRef = Annotated["Document", strawberry.lazy("resolvers.document")]
+from resolvers.document import Document, own_document
+from resolvers.procedure import Procedure, Requirement
 
 
 @strawberry.input(description="A yes or no to one of the plan's questions.")
@@ -43,7 +37,7 @@ class PartyInput:
     description="Which object the filing is about: that of a held document, or a new one (null)."
 )
 class ObjectInput:
-    kind: ObjectKindEnum
+    kind: law.ObjectKind
     document: strawberry.ID | None = None
 
 
@@ -70,24 +64,29 @@ class SituationQuestion:
     description="Evidence a plan discloses. What names a held document is null to all but its subject."
 )
 class PlannedEvidence:
-    document: DocumentRef | None
     register: str | None
     claims: list[str]
     recipient: str
+    paper: strawberry.Private[UUID | None] = None
+    known: strawberry.Private[Document | None] = None
+
+    @strawberry.field
+    async def document(self, info: AppInfo) -> Document | None:
+        return self.known or await own_document(info.context, self.paper)
 
 
 @strawberry.type(
     description="A held document that looked right and does not serve, and why. To its subject only."
 )
 class RejectedEvidence:
-    document: DocumentRef
+    document: Document
     reason: str
 
 
 @strawberry.type(description="A requirement's single outcome and its reason.")
 class PlannedRequirement:
     requirement: Requirement
-    outcome: OutcomeEnum
+    outcome: Outcome
     satisfied: bool
     reason: str
     legal_basis: str | None
@@ -117,7 +116,7 @@ async def filing_plan(info: AppInfo, input: FilingPlanInput) -> FilingPlan:  # n
     answers = {one.id: one.value for one in input.situations or []}
     return FilingPlan(
         procedure=Procedure.of(found.procedure, found.law, context.language),
-        requirements=[await _planned(context, found, one, recipient) for one in found.plan.planned],
+        requirements=[_planned(context, found, one, recipient) for one in found.plan.planned],
         questions=questions_of(found.procedure, found.plan.open_situations, answers, context.language),
         optimal=found.plan.optimal,
         to_supply=found.plan.to_supply,
@@ -158,7 +157,7 @@ def questions_of(
     ]
 
 
-async def kept_requirement(
+def kept_requirement(
     context: Context,
     book: law.Law,
     one: law.Requirement,
@@ -174,7 +173,7 @@ async def kept_requirement(
         satisfied=row.satisfied,
         reason=words(Reason(row.reason, params), context.language, book),
         legal_basis=next((each.article for each in evidence if each.article), one.legal_basis),
-        evidence=[await _kept_evidence(context, book, each, recipient) for each in evidence],
+        evidence=[kept_evidence(book, each, recipient, context.language) for each in evidence],
         rejected=[],
         warnings=[
             words(Reason(each["code"], each["params"]), context.language, book) for each in row.warnings
@@ -200,7 +199,7 @@ async def _recipient(context: Context, agency: strawberry.ID | None) -> str:
     return agency_name(row, context.language) if row is not None else ""
 
 
-async def _planned(context: Context, found: Preview, one: Planned, recipient: str) -> PlannedRequirement:
+def _planned(context: Context, found: Preview, one: Planned, recipient: str) -> PlannedRequirement:
     asked = next(each for each in found.procedure.requirements if each.id == one.requirement)
     basis = next((each.legal_basis for each in one.used if each.legal_basis), asked.legal_basis)
     return PlannedRequirement(
@@ -211,12 +210,9 @@ async def _planned(context: Context, found: Preview, one: Planned, recipient: st
         legal_basis=basis,
         evidence=[_evidence(context, found, each, recipient) for each in one.used],
         rejected=[
-            RejectedEvidence(
-                document=_held(context, found, each.version),
-                reason=words(each.reason, context.language, found.law),
-            )
+            RejectedEvidence(document=document, reason=words(each.reason, context.language, found.law))
             for each in one.rejected
-            if each.version in found.holdings
+            if (document := _held(context, found, each.version)) is not None
         ],
         warnings=[words(each, context.language, found.law) for each in one.warnings],
     )
@@ -224,7 +220,7 @@ async def _planned(context: Context, found: Preview, one: Planned, recipient: st
 
 def _evidence(context: Context, found: Preview, used: Used, recipient: str) -> PlannedEvidence:
     return PlannedEvidence(
-        document=_held(context, found, used.version) if used.version in found.holdings else None,
+        known=_held(context, found, used.version),
         register=register_name(
             found.law, used.register.database if used.register else None, context.language
         ),
@@ -233,23 +229,18 @@ def _evidence(context: Context, found: Preview, used: Used, recipient: str) -> P
     )
 
 
-def _held(context: Context, found: Preview, version: UUID | None) -> "Document":
-    from resolvers.document import Document
+def _held(context: Context, found: Preview, version: UUID | None) -> Document | None:
+    holding = found.holdings.get(version) if version is not None else None
+    return Document.of(holding, found.law, context.language) if holding is not None else None
 
-    return Document.of(found.holdings[version], found.law, context.language)  # type: ignore[index]
 
-
-async def _kept_evidence(
-    context: Context, book: law.Law, row: DossierEvidence, recipient: str
-) -> PlannedEvidence:
-    document = None
-    if row.document_id is not None and row.subject_id in context.caller.subjects:
-        document = await context.load.document.load(row.document_id)
+def kept_evidence(book: law.Law, row: DossierEvidence, recipient: str, language: str) -> PlannedEvidence:
+    """Evidence as a dossier keeps it; whose paper it is decides who may see which."""
     return PlannedEvidence(
-        document=document,
-        register=register_name(book, row.register, context.language),
-        claims=claim_labels(book, row.claims, context.language),
+        register=register_name(book, row.register, language),
+        claims=claim_labels(book, row.claims, language),
         recipient=recipient,
+        paper=row.document_id,
     )
 
 

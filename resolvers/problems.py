@@ -19,7 +19,8 @@ from resolvers.wording import refusal_words
 from store import errors as store
 from vault import errors as vault
 
-OutcomeEnum = strawberry.enum(Outcome, name="Outcome", description="How a requirement is met.")
+# Registered in place: the planner's own enum is the schema's.
+strawberry.enum(Outcome, name="Outcome", description="How a requirement is met.")
 
 
 class BadInput(Exception):
@@ -56,7 +57,7 @@ class AlreadyHeldProblem(UserError):
 @strawberry.type(description="One thing still missing.")
 class Gap:
     requirement: strawberry.ID
-    outcome: OutcomeEnum
+    outcome: Outcome
     reason: str
 
 

@@ -13,9 +13,7 @@ from resolvers.context import AppInfo
 from resolvers.node import Node
 from resolvers.scalars import VND
 
-ObjectKindEnum = strawberry.enum(
-    law.ObjectKind, name="ObjectKind", description="What a paper is about besides its subject."
-)
+strawberry.enum(law.ObjectKind, name="ObjectKind", description="What a paper is about besides its subject.")
 
 
 @strawberry.type(name="Agency", description="An agency that receives or decides dossiers.")
@@ -37,7 +35,7 @@ class Requirement:
     mandatory: bool
     condition_text: str | None
     document_type: str
-    object_kind: ObjectKindEnum
+    object_kind: law.ObjectKind
 
     @classmethod
     def of(cls, one: law.Requirement, language: str) -> "Requirement":

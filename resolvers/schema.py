@@ -4,15 +4,16 @@ import strawberry
 from graphql import build_schema, lexicographic_sort_schema, print_schema
 from strawberry.schema import Schema
 
-from resolvers import consent as consents
-from resolvers import desk as desks
 from resolvers import document as documents
 from resolvers import dossier as dossiers
-from resolvers import filing, planning, sharing
+from resolvers import planning
 from resolvers import procedure as law
 from resolvers import viewer as viewers
+from resolvers.citizen import consent as consents
+from resolvers.citizen import depositing, filing, sharing
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
+from resolvers.desk import moves, papers
 from resolvers.node import Node
 from resolvers.problems import PROBLEM_TYPES, BadInput
 from resolvers.scalars import config
@@ -42,7 +43,7 @@ async def _document(info: AppInfo, given: strawberry.ID, key: str) -> Node | Non
 
 
 async def _dossier(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
-    return await info.context.load.dossier.load(read_uuid(given, "Dossier"))
+    return await dossiers.find_dossier(info.context, read_uuid(given, "Dossier"))
 
 
 async def _consent(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
@@ -96,8 +97,8 @@ class Query:
 
 @strawberry.type
 class Mutation:
-    create_upload: documents.CreateUploadPayload = strawberry.mutation(resolver=documents.create_upload)
-    add_document: documents.AddDocumentPayload = strawberry.mutation(resolver=documents.create_document)
+    create_upload: depositing.CreateUploadPayload = strawberry.mutation(resolver=depositing.create_upload)
+    add_document: depositing.AddDocumentPayload = strawberry.mutation(resolver=depositing.add_document)
     correct_claim: documents.CorrectClaimPayload = strawberry.mutation(resolver=documents.correct)
     open_document: documents.OpenDocumentPayload = strawberry.mutation(resolver=documents.open_document)
     open_dossier: filing.OpenDossierPayload = strawberry.mutation(resolver=filing.open_dossier)
@@ -110,21 +111,23 @@ class Mutation:
     withdraw_dossier: filing.WithdrawDossierPayload = strawberry.mutation(resolver=filing.withdraw_dossier)
     answer_supplement: filing.AnswerSupplementPayload = strawberry.mutation(resolver=filing.answer_supplement)
     give_consent: consents.GiveConsentPayload = strawberry.mutation(resolver=consents.give_consent)
-    withdraw_consent: consents.WithdrawConsentPayload = strawberry.mutation(resolver=consents.withdraw_consent)
+    withdraw_consent: consents.WithdrawConsentPayload = strawberry.mutation(
+        resolver=consents.withdraw_consent
+    )
     create_share: sharing.CreateSharePayload = strawberry.mutation(resolver=sharing.create_share)
     revoke_share: sharing.RevokeSharePayload = strawberry.mutation(resolver=sharing.revoke_share)
     verify_document: sharing.VerifyDocumentPayload = strawberry.mutation(resolver=sharing.verify_document)
-    receive_dossier: desks.DeskPayload = strawberry.mutation(resolver=desks.receive_dossier)
-    refuse_dossier: desks.DeskPayload = strawberry.mutation(resolver=desks.refuse_dossier)
-    assign_dossier: desks.DeskPayload = strawberry.mutation(resolver=desks.assign_dossier)
-    request_supplement: desks.DeskPayload = strawberry.mutation(resolver=desks.request_supplement)
-    override_already_held: desks.DeskPayload = strawberry.mutation(resolver=desks.override_already_held)
-    open_evidence: desks.OpenEvidencePayload = strawberry.mutation(resolver=desks.open_evidence)
-    identify_subject: desks.IdentifySubjectPayload = strawberry.mutation(resolver=desks.identify_subject)
-    digitise_document: desks.DigitiseDocumentPayload = strawberry.mutation(resolver=desks.digitise_document)
-    approve_dossier: desks.DeskPayload = strawberry.mutation(resolver=desks.approve_dossier)
-    return_result: desks.DeskPayload = strawberry.mutation(resolver=desks.return_result)
-    revoke_result: desks.RevokeResultPayload = strawberry.mutation(resolver=desks.revoke_result)
+    receive_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.receive_dossier)
+    refuse_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.refuse_dossier)
+    assign_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.assign_dossier)
+    request_supplement: moves.DeskPayload = strawberry.mutation(resolver=moves.request_supplement)
+    override_already_held: moves.DeskPayload = strawberry.mutation(resolver=moves.override_already_held)
+    open_evidence: papers.OpenEvidencePayload = strawberry.mutation(resolver=papers.open_evidence)
+    identify_subject: papers.IdentifySubjectPayload = strawberry.mutation(resolver=papers.identify_subject)
+    digitise_document: papers.DigitiseDocumentPayload = strawberry.mutation(resolver=papers.digitise_document)
+    approve_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.approve_dossier)
+    return_result: moves.DeskPayload = strawberry.mutation(resolver=moves.return_result)
+    revoke_result: moves.RevokeResultPayload = strawberry.mutation(resolver=moves.revoke_result)
 
 
 def build() -> Schema:

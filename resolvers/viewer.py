@@ -108,9 +108,7 @@ async def notices(info: AppInfo, first: int, after: str | None = None) -> Notice
         async with context.reading() as tx:
             return await views.my_notices(tx, context.caller, UUID(start) if start else None, limit)
 
-    rows, page = await page_of(
-        context.house.cursors, "notices", first, after, fetch, lambda row: str(row.id)
-    )
+    rows, page = await page_of(context.house.cursors, "notices", first, after, fetch, lambda row: str(row.id))
     edges = [
         NoticeEdge(node=Notice.of(row, context.language), cursor=cursor)
         for row, cursor in zip(rows, page.cursors, strict=True)

@@ -78,22 +78,19 @@ def refuse_if_held(planned: Planned | None, requirement: str) -> None:
 
 async def sync_asks(tx: Tx, case: Case, found: Plan, now: datetime, fields: Iterable[str] = ()) -> None:
     """Keep one open ask per paper and form field the plan leaves to the person; close what it no longer asks."""
+    by_requirement = found.by_requirement()
     open_asks = {(row.requirement, row.field_key): row for row in await _open_asks(tx, case)}
-    wanted = {key: one for one in found.planned for key in [(one.requirement, None)] if _asks(case, one)}
-    for key, planned in wanted.items():
-        if key not in open_asks:
-            tx.add(_component_ask(case, planned, now))
+    wanted = {one.requirement for one in found.planned if _asks(case, one)}
+    for requirement in sorted(wanted):
+        if (requirement, None) not in open_asks:
+            tx.add(_component_ask(case, by_requirement[requirement], now))
     form = next((r.id for r in case.procedure.requirements if r.outcome_class is OutcomeClass.FORM), None)
-    wanted_fields = {(form, field) for field in fields} if form is not None else set()
-    for requirement, field in sorted(wanted_fields - set(open_asks), key=str):
-        tx.add(_field_ask(case, str(requirement), field, now))
-    for key, row in open_asks.items():
-        if row.kind == "COMPONENT" or row.kind == "COUNTER":
-            planned_now = found.by_requirement().get(row.requirement)
-            if planned_now is not None and planned_now.satisfied and planned_now.used:
-                row.answered_by, row.answered_at = planned_now.used[0].version, now
-            elif key not in wanted:
-                row.retracted_at = now
+    for name in sorted(fields):
+        if form is not None and (form, name) not in open_asks:
+            tx.add(_field_ask(case, form, name, now))
+    for row in open_asks.values():
+        if row.kind in ("COMPONENT", "COUNTER"):
+            _close(row, by_requirement.get(row.requirement), row.requirement in wanted, now)
 
 
 async def request_supplement(
@@ -178,6 +175,15 @@ async def override_already_held(
 async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
     """Supplement lines the person has not answered yet."""
     return [row for row in await _open_asks(tx, case) if row.kind == "SUPPLEMENT"]
+
+
+def _close(row: DossierAsk, planned: Planned | None, still_asked: bool, now: datetime) -> None:
+    """Answered once the plan uses what was brought; retracted when the plan asks for it no longer."""
+    brought = planned is not None and planned.satisfied and planned.used and planned.outcome is Outcome.SUPPLY
+    if planned is not None and brought:
+        row.answered_by, row.answered_at = planned.used[0].version, now
+    elif not still_asked:
+        row.retracted_at = now
 
 
 def _asks(case: Case, planned: Planned) -> bool:

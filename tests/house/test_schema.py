@@ -20,7 +20,12 @@ def defaults_lost(before: GraphQLSchema, after: GraphQLSchema) -> list[str]:
             later = getattr(after.type_map.get(name), "fields", {}).get(field_name)
             for argument_name, argument in getattr(one, "args", {}).items():
                 now = getattr(later, "args", {}).get(argument_name)
-                if now is not None and is_non_null_type(now.type) and _default(argument) and not _default(now):
+                if (
+                    now is not None
+                    and is_non_null_type(now.type)
+                    and _default(argument)
+                    and not _default(now)
+                ):
                     lost.append(f"{name}.{field_name}({argument_name})")
     return lost
 

@@ -17,7 +17,7 @@ from dossiers.filing import Change, Opening
 from resolvers.connections import read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.document import claims_from
-from resolvers.dossier import Dossier
+from resolvers.dossier import Dossier, find_dossier
 from resolvers.planning import ObjectInput, PartyInput, SituationAnswer, objects_from, parties_from
 from resolvers.problems import UserError
 from resolvers.scalars import Json
@@ -249,4 +249,4 @@ async def _changed(
         await settle_registers(
             house.database, house.registers, context.caller, made, house.office, context.now
         )
-    return {"dossier": await context.load.dossier.load(made), "errors": errors}
+    return {"dossier": await find_dossier(context, made), "errors": errors}

@@ -60,7 +60,9 @@ class CreateShareInput:
     idempotency_key: UUID
     document: strawberry.ID
     claims: list[str] | None = None
-    audience: str | None = strawberry.field(default=None, description="An agency's code: nobody else may redeem.")
+    audience: str | None = strawberry.field(
+        default=None, description="An agency's code: nobody else may redeem."
+    )
     max_uses: int | None = None
     expires_in_seconds: int | None = None
 
@@ -142,7 +144,9 @@ async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDo
 
     _, errors = await context.act("verifyDocument", input, do)
     if not verdicts:
-        return VerifyDocumentPayload(verdict=None, errors=errors or [context.problem(BadInput("idempotencyKey"))])
+        return VerifyDocumentPayload(
+            verdict=None, errors=errors or [context.problem(BadInput("idempotencyKey"))]
+        )
     return VerifyDocumentPayload(verdict=await _verdict(context, verdicts[0]), errors=errors)
 
 

@@ -11,18 +11,18 @@ from auth.policy import reach
 from dossiers.evidence.pins import accept_request, request_words
 from dossiers.evidence.withdrawals import withdraw_consent as withdraw
 from procedures.agencies import agency_name
+from resolvers.citizen.filing import ConsentDecision
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
-from resolvers.document import Document, claim_label
+from resolvers.document import Document, claim_label, own_documents
 from resolvers.dossier import ConsentNotice
-from resolvers.filing import ConsentDecision
 from resolvers.node import Node
 from resolvers.planning import PlannedEvidence, claim_labels, register_name
 from resolvers.problems import UserError
 from store.database import Tx
 from store.usage import UsageRow, my_data_usage
 from vault import consent as consents
-from vault.consent_views import ConsentView
+from vault.consent_views import REQUEST_LASTS, ConsentView
 from vault.notice import notice
 
 
@@ -53,8 +53,7 @@ class Consent(Node):
     @strawberry.field
     async def documents(self, info: AppInfo) -> list[Document]:
         ids = [item.document for item in self.view.items if item.document is not None]
-        found = await info.context.load.document.load_many(list(dict.fromkeys(ids)))
-        return [one for one in found if one is not None]
+        return await own_documents(info.context, dict.fromkeys(ids))
 
 
 @strawberry.type(description="Somebody's dossier needs this person's own approval of their own disclosure.")
@@ -68,7 +67,7 @@ class AccessRequest(Node):
         return cls(
             id=global_id("AccessRequest", view.id),
             status=view.status.value,
-            expires_at=view.requested_at + consents.REQUEST_LASTS,
+            expires_at=view.requested_at + REQUEST_LASTS,
             view=view,
         )
 
@@ -87,7 +86,7 @@ class AccessRequest(Node):
         text = notice(self.view.items, words, context.language)
         items = [
             PlannedEvidence(
-                document=await context.load.document.load(one.document) if one.document else None,
+                paper=one.document,
                 register=register_name(context.law, one.register, context.language),
                 claims=claim_labels(context.law, sorted(one.claims), context.language),
                 recipient=words.recipient,

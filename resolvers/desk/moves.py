@@ -1,4 +1,4 @@
-"""The one-stop desk's operations: officers and, later, agencies' own systems use the same ones."""
+"""Moves of a dossier at the desk: officers and, later, agencies' own systems use the same ones."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date
@@ -11,35 +11,20 @@ from dossiers.desk.intake import Refusing
 from dossiers.desk.intake import assign_dossier as assign
 from dossiers.desk.intake import receive_dossier as receive
 from dossiers.desk.intake import refuse_dossier as refuse
-from dossiers.desk.opening import Opened, OpenedClaim, Opening
-from dossiers.desk.opening import open_evidence as open_for_officer
 from dossiers.desk.results import Approval, Result, Revocation
 from dossiers.desk.results import approve_dossier as approve
 from dossiers.desk.results import return_result as hand_over
 from dossiers.desk.results import revoke_result as revoke
 from dossiers.errors import AlreadyHeld
 from dossiers.evidence import asks
-from dossiers.evidence.papers import Paper
-from dossiers.evidence.papers import digitise_document as digitise
-from dossiers.evidence.papers import identify_subject as identify
 from dossiers.filing import Change
-from resolvers.connections import global_id, read_uuid
+from resolvers.connections import read_uuid
 from resolvers.context import AppInfo, Context
-from resolvers.document import Claim, Document, claim_label, claims_from
-from resolvers.dossier import AskKind, Dossier
+from resolvers.document import Document, claims_from, issued_document
+from resolvers.dossier import AskKind, Dossier, find_dossier
 from resolvers.problems import UserError
-from resolvers.procedure import Requirement
 from resolvers.scalars import Json
 from store.database import Tx
-from store.usage import log_indexes
-
-
-@strawberry.type(description="One piece of evidence an officer opened, and its place in the log once sealed.")
-class OpenedEvidence:
-    requirement: Requirement
-    claims: list[Claim]
-    content_url: str | None
-    log_index: int | None
 
 
 @strawberry.type
@@ -98,36 +83,6 @@ class OverrideAlreadyHeldInput:
 
 
 @strawberry.input
-class OpenEvidenceInput:
-    idempotency_key: UUID
-    dossier: strawberry.ID
-    requirements: list[strawberry.ID]
-
-
-@strawberry.type
-class OpenEvidencePayload:
-    applicant: list[Claim] | None
-    evidence: list[OpenedEvidence] | None
-    errors: list[UserError]
-
-
-@strawberry.input
-class DigitiseDocumentInput:
-    idempotency_key: UUID
-    subject: strawberry.ID
-    upload: strawberry.ID
-    type: str
-    claims: Json
-    dossier: strawberry.ID | None = None
-
-
-@strawberry.type
-class DigitiseDocumentPayload:
-    document: Document | None
-    errors: list[UserError]
-
-
-@strawberry.input
 class ResultInput:
     type: str
     claims: Json
@@ -161,18 +116,6 @@ class RevokeResultInput:
 @strawberry.type
 class RevokeResultPayload:
     document: Document | None
-    errors: list[UserError]
-
-
-@strawberry.input
-class IdentifySubjectInput:
-    idempotency_key: UUID
-    citizen_id: str
-
-
-@strawberry.type
-class IdentifySubjectPayload:
-    subject: strawberry.ID | None
     errors: list[UserError]
 
 
@@ -243,37 +186,6 @@ async def override_already_held(info: AppInfo, input: OverrideAlreadyHeldInput) 
     return await _moved(context, "overrideAlreadyHeld", input, do)
 
 
-async def open_evidence(info: AppInfo, input: OpenEvidenceInput) -> OpenEvidencePayload:  # noqa: A002
-    """Discloses under each row's basis. A replay discloses again, is logged again, and is refused after a
-    withdrawal: nothing is answered from memory."""
-    context = info.context
-    opening = Opening(read_uuid(input.dossier, "Dossier"), tuple(input.requirements))
-    try:
-        async with context.writing() as tx:
-            opened = await open_for_officer(tx, context.caller, opening, context.office, context.now)
-    except Exception as error:
-        return OpenEvidencePayload(applicant=None, evidence=None, errors=[context.problem(error)])
-    dossier = await context.load.dossier.load(opening.dossier)
-    if dossier is None:
-        return OpenEvidencePayload(applicant=None, evidence=None, errors=[])
-    async with context.reading() as tx:
-        indexes = await log_indexes(tx, [one.ledger_id for one in opened.evidence])
-    by_id = {one.id: one for one in dossier.book_procedure.requirements}
-    return OpenEvidencePayload(
-        applicant=[_claim(context, one) for one in opened.applicant],
-        evidence=[
-            OpenedEvidence(
-                requirement=Requirement.of(by_id[one.requirement], context.language),
-                claims=[_claim(context, each) for each in one.claims],
-                content_url=_content_url(context, one),
-                log_index=indexes.get(one.ledger_id),
-            )
-            for one in opened.evidence
-        ],
-        errors=[],
-    )
-
-
 async def approve_dossier(info: AppInfo, input: ApproveDossierInput) -> DeskPayload:  # noqa: A002
     context = info.context
 
@@ -310,63 +222,15 @@ async def revoke_result(info: AppInfo, input: RevokeResultInput) -> RevokeResult
         return await revoke(tx, context.caller, revocation, context.office, context.now)
 
     made, errors = await context.act("revokeResult", input, do)
-    document = await context.load.issued.load(made) if made is not None else None
-    return RevokeResultPayload(document=document, errors=errors)
-
-
-async def digitise_document(info: AppInfo, input: DigitiseDocumentInput) -> DigitiseDocumentPayload:  # noqa: A002
-    context = info.context
-
-    async def do(tx: Tx) -> UUID:
-        paper = Paper(
-            upload=read_uuid(input.upload, "Upload"),
-            type=input.type,
-            claims=claims_from(input.claims),
-            subject=read_uuid(input.subject, "Subject"),
-            dossier=read_uuid(input.dossier, "Dossier") if input.dossier else None,
-        )
-        return (await digitise(tx, context.caller, paper, context.office, context.now)).document
-
-    made, errors = await context.act("digitiseDocument", input, do)
-    document = await context.load.issued.load(made) if made is not None else None
-    return DigitiseDocumentPayload(document=document, errors=errors)
-
-
-async def identify_subject(info: AppInfo, input: IdentifySubjectInput) -> IdentifySubjectPayload:  # noqa: A002
-    """Find the person at the counter by number; logged and visible to them."""
-    context = info.context
-
-    async def do(tx: Tx) -> UUID:
-        return await identify(tx, context.caller, input.citizen_id, context.office, context.now)
-
-    made, errors = await context.act("identifySubject", input, do)
-    subject = global_id("Subject", made) if made is not None else None
-    return IdentifySubjectPayload(subject=subject, errors=errors)
+    return RevokeResultPayload(document=await issued_document(context, made), errors=errors)
 
 
 def _change(given: Any) -> Change:
     return Change(read_uuid(given.dossier, "Dossier"), given.expected_version)
 
 
-def _claim(context: Context, opened: OpenedClaim) -> Claim:
-    return Claim(
-        name=opened.name,
-        label=claim_label(context.law, opened.name, context.language),
-        value=Json(opened.value),
-        source=opened.source,
-        disputed=False,
-    )
-
-
-def _content_url(context: Context, opened: Opened) -> str | None:
-    if not opened.has_content:
-        return None
-    return f"{context.house.public_url}/documents/{global_id('Evidence', opened.evidence)}/content"
-
-
 async def _moved(
     context: Context, operation: str, given: Any, do: Callable[[Tx], Awaitable[UUID]]
 ) -> DeskPayload:
     made, errors = await context.act(operation, given, do)
-    dossier = await context.load.dossier.load(made) if made is not None else None
-    return DeskPayload(dossier=dossier, errors=errors)
+    return DeskPayload(dossier=await find_dossier(context, made), errors=errors)

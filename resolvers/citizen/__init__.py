@@ -1,0 +1,1 @@
+"""What a citizen does: files, deposits, consents, shares."""

@@ -1,0 +1,1 @@
+"""What officers do at the one-stop desk: move dossiers, open and digitise papers."""
