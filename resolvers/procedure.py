@@ -27,7 +27,10 @@ class AgencyType:
         return cls(id=global_id("Agency", row.id), code=row.code, name=agency_name(row, language))
 
 
-@strawberry.type(description="One component of a procedure. Null means not published, never no.")
+@strawberry.type(
+    description="One component of a procedure. Null means not published, never no. `accepts`: paper types that serve;"
+    " `minLevel`: 1 issued electronically, 2 certified by an officer, 3 as the person declares it."
+)
 class Requirement:
     id: strawberry.ID
     name: str
@@ -35,6 +38,8 @@ class Requirement:
     mandatory: bool
     condition_text: str | None
     document_type: str
+    accepts: list[str]
+    min_level: int
     object_kind: law.ObjectKind
 
     @classmethod
@@ -47,6 +52,8 @@ class Requirement:
             mandatory=one.duty is law.Duty.MANDATORY,
             condition_text=text.in_language(language) if text is not None else None,
             document_type=one.document_type,
+            accepts=[each.document_type for each in one.accepts],
+            min_level=one.min_level,
             object_kind=one.object_kind,
         )
 

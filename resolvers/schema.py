@@ -1,10 +1,14 @@
 """Query and Mutation, assembled from the nouns; the schema printed from them is `schema.graphql`."""
 
+from collections.abc import Callable, Sequence
+
 import strawberry
-from graphql import build_schema, lexicographic_sort_schema, print_schema
+from graphql import GraphQLError, build_schema, lexicographic_sort_schema, print_schema
+from strawberry.extensions import SchemaExtension
 from strawberry.schema import Schema
 
 from resolvers import document as documents
+from resolvers import document_type as paper_types
 from resolvers import dossier as dossiers
 from resolvers import planning
 from resolvers import procedure as law
@@ -83,6 +87,7 @@ class Query:
     procedures: law.ProcedureConnection = strawberry.field(resolver=law.procedures)
     procedure: law.Procedure | None = strawberry.field(resolver=law.procedure)
     agencies: list[law.AgencyType] = strawberry.field(resolver=law.agencies)
+    document_type: paper_types.DocumentType | None = strawberry.field(resolver=paper_types.document_type)
     filing_plan: planning.FilingPlan = strawberry.field(resolver=planning.filing_plan)
     my_documents: documents.DocumentConnection = strawberry.field(resolver=documents.documents)
     document: documents.Document | None = strawberry.field(resolver=documents.document)
@@ -130,8 +135,15 @@ class Mutation:
     revoke_result: moves.RevokeResultPayload = strawberry.mutation(resolver=moves.revoke_result)
 
 
-def build() -> Schema:
-    return strawberry.Schema(Query, Mutation, config=config(), types=PROBLEM_TYPES)
+class _Silent(strawberry.Schema):
+    """By default the library logs every error with its message, which quotes what people sent."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: object = None) -> None:
+        """Nothing here: whoever executes logs what may be logged."""
+
+
+def build(extensions: Sequence[Callable[[], SchemaExtension]] = ()) -> Schema:
+    return _Silent(Query, Mutation, config=config(), types=PROBLEM_TYPES, extensions=extensions)
 
 
 def printed(schema: Schema) -> str:
