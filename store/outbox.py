@@ -39,7 +39,7 @@ async def put(
         "created_at": now,
         "due_at": due_at or now,
     }
-    await tx.execute(insert(OutboxMessage).values(row, attempts=0))
+    await tx.execute(insert(OutboxMessage).values(**row, attempts=0))
     return message
 
 

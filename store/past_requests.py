@@ -59,7 +59,6 @@ async def remember(tx: Tx, past: Past, made: UUID | None, ledger_id: int | None,
     """Write down, with the change itself, what the request made and which ledger line it wrote."""
     row = {"caller": past.caller, "operation": past.operation, "key": past.key}
     await tx.execute(
-        insert(PastRequest).values(
-            row, request_hash=past.request_hash, made=made, ledger_id=ledger_id, at=now
+        insert(PastRequest).values(**row, request_hash=past.request_hash, made=made, ledger_id=ledger_id, at=now
         )
     )
