@@ -68,21 +68,6 @@ class Disclosure:
     content: bool = False
 
 
-def basis_of(legal_basis: str, consent: UUID | None, article: str | None) -> Basis:
-    """The basis an evidence row was pinned with: `CONSENT`, `LEGAL_DUTY` or `OWN`.
-
-    Raises ConsentMissing for a row that names a basis and lacks it.
-    """
-    match legal_basis:
-        case "CONSENT" if consent is not None:
-            return UnderConsent(consent)
-        case "LEGAL_DUTY" if article:
-            return UnderDuty(article)
-        case "OWN":
-            return HandedIn()
-    raise ConsentMissing(ConsentFault.NONE)
-
-
 async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -> Disclosed:
     """Disclose to the caller's agency, once, logged. Time is the database's, with the offset tests set there.
 

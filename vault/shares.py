@@ -106,14 +106,6 @@ async def create_share(tx: Tx, caller: Caller, wanted: NewShare, safe: Safe, now
     return NewCode(_view(row), code)
 
 
-async def my_share(tx: Tx, caller: Caller, share: UUID) -> ShareView:
-    """One of the caller's own shares, without its code. Raises NotFound."""
-    row = await tx.get(Share, share)
-    if row is None or row.subject_id not in reach(caller).subjects:
-        raise NotFound
-    return _view(row)
-
-
 async def revoke_share(tx: Tx, caller: Caller, share_id: UUID, now: datetime) -> ShareView:
     """Take a code back: nothing is verified with it from this commit on. Again changes nothing. Raises NotFound."""
     row = await tx.get(Share, share_id, with_for_update=True, populate_existing=True)
@@ -127,8 +119,8 @@ async def revoke_share(tx: Tx, caller: Caller, share_id: UUID, now: datetime) ->
     return _view(row)
 
 
-async def share(tx: Tx, caller: Caller, share_id: UUID) -> ShareView:
-    """One of the caller's own codes. Raises NotFound."""
+async def my_share(tx: Tx, caller: Caller, share_id: UUID) -> ShareView:
+    """One of the caller's own shares, without its code. Raises NotFound."""
     row = await tx.get(Share, share_id)
     if row is None:
         raise NotFound

@@ -104,7 +104,12 @@ async def _open(tx: Tx, caller: Caller, case: Case, row: DossierEvidence, office
     source = row.register or row.document_type
     claims = tuple(OpenedClaim(name, value, source) for name, value in sorted(disclosed.claims.items()))
     return Opened(
-        row.requirement, row.document_type, claims, row.id, _may_open_bytes(row), disclosed.ledger_id
+        row.requirement,
+        row.document_type,
+        claims,
+        row.id,
+        _may_open_bytes(row) and disclosed.has_content,
+        disclosed.ledger_id,
     )
 
 

@@ -21,7 +21,7 @@ from tests.files import pdf
 from tests.vaults import LAND, PARCEL, PURPOSE, Reliance, World, item_of, make_safe, make_world, words_for
 from vault.consent import Request, request_consent, withdraw_consent
 from vault.deposits import Deposit
-from vault.disclosure import Disclosure, HandedIn, UnderConsent, UnderDuty, basis_of, disclose
+from vault.disclosure import Disclosure, HandedIn, UnderConsent, UnderDuty, disclose
 from vault.documents import Dispute, dispute_claim, remove_document
 from vault.errors import (
     ClaimUnknown,
@@ -373,13 +373,3 @@ async def test_a_reader_does_not_wait_long_behind_a_withdrawal(world: World) -> 
         with pytest.raises(DisclosureBusy):
             await read(world, relied.disclosure(AREA))
     assert await missing(world, relied.disclosure(AREA)) is ConsentFault.WITHDRAWN
-
-
-def test_an_evidence_row_without_its_basis_opens_nothing() -> None:
-    consent = new_id()
-    assert basis_of("CONSENT", consent, None) == UnderConsent(consent)
-    assert basis_of("LEGAL_DUTY", None, ARTICLE) == UnderDuty(ARTICLE)
-    assert basis_of("OWN", None, None) == HandedIn()
-    for broken in (("CONSENT", None, ARTICLE), ("LEGAL_DUTY", consent, None), ("", consent, ARTICLE)):
-        with pytest.raises(ConsentMissing):
-            basis_of(*broken)

@@ -21,14 +21,14 @@ from vault.documents import (
     claims_of,
     dispute_claim,
     documents_by_id,
+    documents_issued,
     holdings,
     mark_seen,
     my_document,
     my_documents,
-    object_of,
     remove_document,
     revoke_document,
-    version_digest,
+    version_digests,
 )
 from vault.errors import (
     ClaimUnknown,
@@ -318,6 +318,17 @@ async def test_the_issuer_revokes_and_plans_say_so(world: World) -> None:
     assert row["status_reason"] == "wrong"
 
 
+async def test_an_agency_may_name_what_it_issued_and_nothing_else(world: World) -> None:
+    issued, own = await world.issued(), await world.paper()
+    for caller, named in (
+        (world.officer, {issued.document: issued}),
+        (world.stranger, {}),
+        (world.citizen, {}),
+    ):
+        async with world.database.reading(caller.actor) as tx:
+            assert await documents_issued(tx, caller, [issued.document, own.document]) == named
+
+
 async def test_nobody_else_revokes(world: World) -> None:
     paper = await world.issued()
     for caller in (world.stranger, world.citizen, world.other):
@@ -364,9 +375,9 @@ async def test_an_original_seen_once_stays_seen(world: World) -> None:
 async def test_a_digest_names_the_sealed_version_and_nothing_of_its_content(world: World) -> None:
     first, second = await world.paper(), await world.paper()
     async with world.database.reading(world.citizen.actor) as tx:
-        digests = [await version_digest(tx, one.version) for one in (first, second)]
-        assert await version_digest(tx, new_id()) is None
-    assert len({*digests, None}) == 3
+        digests = await version_digests(tx, [first.version, second.version, new_id()])
+    assert digests.keys() == {first.version, second.version}
+    assert len(set(digests.values())) == 2
 
 
 async def test_one_parcel_is_one_object_however_it_is_spelt(world: World) -> None:
@@ -384,13 +395,3 @@ async def test_one_parcel_is_one_object_however_it_is_spelt(world: World) -> Non
     assert spelt[0] == spelt[1]
     assert len(set(spelt)) == 4
     assert all(b"12" not in (row["facts_index"] or b"") for row in await world.rows("objects"))
-
-
-async def test_a_paper_knows_its_object(world: World) -> None:
-    key = new_id()
-    paper = await world.paper(object_key=key)
-    async with world.database.reading(world.citizen.actor) as tx:
-        assert await object_of(tx, world.citizen, paper.document) == key
-    async with world.database.reading(world.other.actor) as tx:
-        with pytest.raises(NotFound):
-            await object_of(tx, world.other, paper.document)

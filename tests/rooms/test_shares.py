@@ -21,7 +21,16 @@ from vault.deposits import Deposit, add_version
 from vault.documents import Dispute, dispute_claim, revoke_document
 from vault.errors import ClaimUnknown, DocumentNotUsable, ShareRefused
 from vault.holding import Holding, Origin
-from vault.shares import NewCode, NewShare, ShareView, create_share, new_code, revoke_share, share, shares_of
+from vault.shares import (
+    NewCode,
+    NewShare,
+    ShareView,
+    create_share,
+    my_share,
+    new_code,
+    revoke_share,
+    shares_of,
+)
 from vault.verification import Fault, PublicStatus, Verdict, public_status, redeem
 
 AREA, SHEET = "land.area_m2@land", "land.map_sheet@land"
@@ -92,7 +101,7 @@ async def test_the_code_rests_only_as_a_hash_and_is_told_once(world: World) -> N
     assert made.code not in str(row)
     assert made.code not in repr(made)
     async with world.database.reading(world.citizen.actor) as tx:
-        assert await share(tx, world.citizen, made.share.id) == made.share
+        assert await my_share(tx, world.citizen, made.share.id) == made.share
         assert await shares_of(tx, world.citizen, made.share.document) == (made.share,)
 
 
@@ -289,7 +298,7 @@ async def test_nobody_else_sees_or_takes_back_a_code(world: World) -> None:
         async with world.database.reading(caller.actor) as tx:
             assert await shares_of(tx, caller, made.share.document) == ()
             with pytest.raises(NotFound):
-                await share(tx, caller, made.share.id)
+                await my_share(tx, caller, made.share.id)
         with pytest.raises(NotFound):
             async with world.database.writing(caller.actor) as tx:
                 await revoke_share(tx, caller, made.share.id, world.now)

@@ -77,6 +77,19 @@ CREATE FUNCTION document_with_bytes(subject uuid, type text, sha256_index bytea)
         ORDER BY d.level, d.id LIMIT 1
     $$;
 
+-- What an agency issued or certified it may name for ever, without seeing again what the paper states.
+CREATE FUNCTION issued_documents(ids uuid[]) RETURNS TABLE (document uuid, version uuid, number integer,
+    type text, subject uuid, origin text, level integer, status text, claims text[], disputed text[],
+    object_key uuid, bound_to uuid, deposited_in uuid, deposited_at timestamptz, issued_on date,
+    valid_until date, seen boolean)
+    STABLE SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
+    SELECT d.id, v.id, v.number, d.type, d.subject_id, d.origin, d.level, d.status, v.claim_names, v.disputed,
+            d.object_key, d.bound_to, v.deposited_in, v.deposited_at, d.issued_on, d.valid_until,
+            v.seen_at IS NOT NULL
+        FROM documents d JOIN document_versions v ON v.document_id = d.id AND v.number = d.current
+        WHERE d.id = ANY (issued_documents.ids) AND d.issuer_agency = app_agency()
+    $$;
+
 -- A paper takes the place of what it renews or repeats, whichever agency issued that one, and never of one
 -- better attested than itself.
 CREATE FUNCTION supersede_document(former uuid, successor uuid, at timestamptz) RETURNS boolean
@@ -95,5 +108,5 @@ END $$;
 
 OPEN_TO_THE_APPLICATION = """
 GRANT EXECUTE ON FUNCTION consents_for, hold_share, miss_share, spend_share, version_by_share, document_by_share,
-    document_with_bytes, supersede_document TO motlan_app;
+    document_with_bytes, issued_documents, supersede_document TO motlan_app;
 """
