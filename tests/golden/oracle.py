@@ -121,7 +121,11 @@ class Oracle:
         held = {} if note.get("fresh") else self.holdings(world)
         needs = set() if note["whole"] else {f"{c['concept']}@{c['role']}" for c in note["claims"]}
         carries_all = {paper for paper in accepted if needs <= self.claims.get(paper, set())}
-        usable = {t: rule for t, rule in accepted.items() if t in carries_all and held.get(t, 9) <= level}
+        usable = {
+            paper: rule
+            for paper, rule in accepted.items()
+            if paper in carries_all and held.get(paper, 9) <= level and not self._of_one_case(paper)
+        }
         readable = self.readable(procedure, component, filter(world.has_entry, carries_all), world.on)
         if component["id"] in case.absent:
             readable = {}
@@ -225,6 +229,9 @@ class Oracle:
             or paper["category"] == "application_form"
             or paper["status"] == "abolished"
         )
+
+    def _of_one_case(self, paper: str) -> bool:
+        return bool(self.types[paper].get("case_bound")) or self.types[paper].get("object_kind") == "case"
 
     def _barred(self, component: Json) -> bool:
         note = self.notes[component["id"]]

@@ -65,7 +65,9 @@ def _personal(paper: DocumentType) -> bool:
     return not (paper.case_bound or paper.members or paper.application_form)
 
 
-_OBJECTS = {kind: uuid5(NAMESPACE_OID, f"the filing's {kind}") for kind in ObjectKind}
+_ANOTHER_CASE = uuid5(NAMESPACE_OID, "another dossier")
+_PLACE = uuid5(NAMESPACE_OID, "what the filing is about")
+"""One key for every kind of object: the parcel of the land certificate is where the filing's building stands."""
 
 
 def _filing(
@@ -81,7 +83,7 @@ def _filing(
         dossier=uuid5(NAMESPACE_OID, "this dossier"),
         filer_relation=case.filer,
         answers={one.id: one.id in case.yes for one in procedure.situations},
-        objects=_OBJECTS,
+        objects=dict.fromkeys(ObjectKind, _PLACE),
         askable=frozenset(person for group in parties.values() for person in group),
         health={name: Probe.UP if world.answers(name) else Probe.DOWN for name in law.databases},
         probes=_no_entry(procedure, parties, case, world),
@@ -127,8 +129,8 @@ def _holding(paper: DocumentType, level: int, person: UUID, on: date) -> Holding
         status=Status.VALID,
         claims=frozenset(map(str, paper.claims)),
         disputed=frozenset(),
-        object_key=None if paper.object_kind is ObjectKind.PERSON else _OBJECTS[paper.object_kind],
-        bound_to=None,
+        object_key=None if paper.object_kind is ObjectKind.PERSON else _PLACE,
+        bound_to=_ANOTHER_CASE if paper.case_bound else None,
         deposited_in=None,
         deposited_at=datetime.combine(issued, time(9), UTC),
         issued_on=issued,
