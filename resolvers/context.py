@@ -20,6 +20,7 @@ from auth.errors import AccessDenied
 from connectors.registers import Registers
 from dossiers.case import Office
 from dossiers.clock import local_day
+from dossiers.errors import AlreadyHeld
 from procedures.law import Law
 from resolvers.connections import Cursors
 from resolvers.loaders import Loaders
@@ -96,6 +97,25 @@ class Context:
         Returns what it made, or the shaped refusal; the refusal has rolled everything back. A replay of the same
         request is answered from the rows as they stand.
         """
+        return await self._act(operation, given, do, None)
+
+    async def act_or_record(
+        self,
+        operation: str,
+        given: Any,
+        do: Callable[[Tx], Awaitable[UUID]],
+        record: Callable[[Tx, AlreadyHeld], Awaitable[None]],
+    ) -> tuple[UUID | None, list[UserError]]:
+        """As `act`; an AlreadyHeld has rolled everything back, so it is recorded in a transaction of its own."""
+        return await self._act(operation, given, do, record)
+
+    async def _act(
+        self,
+        operation: str,
+        given: Any,
+        do: Callable[[Tx], Awaitable[UUID]],
+        record: Callable[[Tx, AlreadyHeld], Awaitable[None]] | None,
+    ) -> tuple[UUID | None, list[UserError]]:
         try:
             async with self.writing() as tx:
                 past = Past(self.caller_key, operation, given.idempotency_key, request_hash(given))
@@ -106,7 +126,11 @@ class Context:
                 await remember(tx, past, made, None, self.now)
             return made, []
         except Exception as error:
-            return None, [self.problem(error)]
+            face = self.problem(error)
+            if record is not None and isinstance(error, AlreadyHeld):
+                async with self.writing() as tx:
+                    await record(tx, error)
+            return None, [face]
 
     def problem(self, error: Exception) -> UserError:
         """The payload face of a refusal. Anything without one goes on up."""

@@ -124,11 +124,22 @@ async def request_supplement(
     return case.dossier.id
 
 
+async def record_refused_upload(
+    tx: Tx, caller: Caller, dossier_id: UUID, requirement: str, office: Office, now: datetime
+) -> None:
+    """Write down that a person was spared an upload of something held."""
+    case = await load_case(tx, dossier_id, office)
+    require(caller, Action.READ_DOSSIER, case.facts)
+    record_event(tx, case, "refused_upload", caller, now, requirement=requirement)
+    await _log(tx, caller, case, requirement, "dossier.refused_upload", "REFUSED", now)
+
+
 async def record_refused_ask(
     tx: Tx, caller: Caller, dossier_id: UUID, requirement: str, office: Office, now: datetime
 ) -> None:
     """Write down an attempt to ask again, and tell the person, who may object."""
     case = await load_case(tx, dossier_id, office)
+    require(caller, Action.REQUEST_SUPPLEMENT, case.facts)
     record_event(tx, case, "refused_ask", caller, now, requirement=requirement)
     await _log(tx, caller, case, requirement, "dossier.refused_ask", "REFUSED", now)
     params = {"requirement": requirement}

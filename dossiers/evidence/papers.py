@@ -48,7 +48,7 @@ async def announce_upload(
     kind = _known_type(office.laws.on(local_day(now)), announcement.type)
     if announcement.dossier is not None and announcement.requirement is not None:
         case = await load_case(tx, announcement.dossier, office, lock=False)
-        require(caller, Action.ADD_DOCUMENT, case.facts)
+        require(caller, Action.READ_DOSSIER, case.facts)
         await _refuse_unneeded(tx, case, announcement.requirement, kind, office)
     return await create_upload(tx, caller, announcement, office.safe, now)
 
@@ -68,7 +68,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
     case = None
     if paper.dossier is not None:
         case = await load_case(tx, paper.dossier, office)
-        require(caller, Action.ADD_DOCUMENT, case.facts)
+        require(caller, Action.READ_DOSSIER, case.facts)
         if case.status not in (Status.DRAFT, Status.SUPPLEMENT_REQUESTED):
             raise MoveNotAllowed(case.status, "addDocument")
         if paper.requirement is not None:
@@ -108,7 +108,7 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
     claims = check_claims(kind, paper.claims)
     case = await load_case(tx, paper.dossier, office) if paper.dossier is not None else None
     if case is not None:
-        require(caller, Action.DIGITISE_DOCUMENT, case.facts)
+        require(caller, Action.READ_DOSSIER, case.facts)
     kept = await deposit(
         tx,
         caller,

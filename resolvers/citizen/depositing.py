@@ -5,6 +5,8 @@ from uuid import UUID
 
 import strawberry
 
+from dossiers.errors import AlreadyHeld
+from dossiers.evidence.asks import record_refused_upload
 from dossiers.evidence.papers import Paper, announce_upload
 from dossiers.evidence.papers import add_document as deposit_paper
 from resolvers.connections import global_id, read_uuid
@@ -89,7 +91,14 @@ async def create_upload(info: AppInfo, input: CreateUploadInput) -> CreateUpload
         )
         return announced.id
 
-    replayed, errors = await context.act("createUpload", input, do)
+    async def record(tx: Tx, held: AlreadyHeld) -> None:
+        if input.dossier is not None:
+            dossier = read_uuid(input.dossier, "Dossier")
+            await record_refused_upload(
+                tx, context.caller, dossier, held.requirement, context.office, context.now
+            )
+
+    replayed, errors = await context.act_or_record("createUpload", input, do, record)
     if replayed is not None and not made:
         errors = [context.problem(BadInput("idempotencyKey"))]
     return CreateUploadPayload(upload=made[0] if made else None, errors=errors)

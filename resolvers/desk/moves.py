@@ -151,26 +151,21 @@ async def assign_dossier(info: AppInfo, input: AssignDossierInput) -> DeskPayloa
 async def request_supplement(info: AppInfo, input: RequestSupplementInput) -> DeskPayload:  # noqa: A002
     """An ask for something held is refused; the attempt is written down and told to the person."""
     context = info.context
-    refused: list[str] = []
 
     async def do(tx: Tx) -> UUID:
         change = _change(input)
         lines = tuple(asks.Ask(one.requirement, one.kind.value, one.reason) for one in input.asks)
         supplement = asks.Supplement(change.dossier, change.expected_version, lines)
-        try:
-            return await asks.request_supplement(tx, context.caller, supplement, context.office, context.now)
-        except AlreadyHeld as held:
-            refused.append(held.requirement)
-            raise
+        return await asks.request_supplement(tx, context.caller, supplement, context.office, context.now)
 
-    payload = await _moved(context, "requestSupplement", input, do)
-    if refused:
-        async with context.writing() as tx:
-            dossier = read_uuid(input.dossier, "Dossier")
-            await asks.record_refused_ask(
-                tx, context.caller, dossier, refused[0], context.office, context.now
-            )
-    return payload
+    async def record(tx: Tx, held: AlreadyHeld) -> None:
+        dossier = read_uuid(input.dossier, "Dossier")
+        await asks.record_refused_ask(
+            tx, context.caller, dossier, held.requirement, context.office, context.now
+        )
+
+    made, errors = await context.act_or_record("requestSupplement", input, do, record)
+    return DeskPayload(dossier=await find_dossier(context, made), errors=errors)
 
 
 async def override_already_held(info: AppInfo, input: OverrideAlreadyHeldInput) -> DeskPayload:  # noqa: A002
