@@ -77,21 +77,16 @@ class _Search:
         taken, rest = self._reduce(slots)
         bound = self.weigh(taken)
         for part in _components(_drop_implied(rest)):
-            floor = self._bound(part)
-            found = self._branch(part, self._greedy(part)[0] + 1)
-            cost, mask = found if found is not None else self._greedy(part)
-            bound += floor if self.exhausted else cost
+            greedy = self._greedy(part)
+            cost, mask = self._branch(part, greedy[0] + 1) or greedy
+            bound += self._bound(part) if self.exhausted else cost
             taken |= mask
         return (self._trim(slots, taken) if self.exhausted else taken), bound
 
     def weigh(self, mask: int) -> int:
         known = self._weighed.get(mask)
         if known is None:
-            known, left = 0, mask
-            while left:
-                low = left & -left
-                known += self._weights[low.bit_length() - 1]
-                left ^= low
+            known = sum(self._weights[bit] for bit in bits(mask))
             if len(self._weighed) < REMEMBERED:
                 self._weighed[mask] = known
         return known

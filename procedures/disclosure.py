@@ -115,7 +115,7 @@ class _Items:
             # Of two registers alike in all else, ask the one known to have the record.
             mask = self._bit(source, REGISTER + pending + (0 if readable.probe is Probe.FOUND else DAY))
             claims = readable.claims
-            carried = self._filing.attests.get(readable.question.document_type, frozenset(claims))
+            carried = self._filing.attests.get(readable.question.document_type, frozenset())
         else:
             return self._bit(source, alternative.burden)
         if whole:

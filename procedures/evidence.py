@@ -164,8 +164,8 @@ def _ask_registers(
                 if silence is None and claims is not None:
                     readable.append(Readable(question, source, _probe_of(question, shelf.filing), claims))
                     continue
-                params = {"database": source.database, "document_type": document_type}
-                unread.append(Unread(question, Reason(silence or Code.CLAIMS_MISSING, params)))
+                code = silence or Code.ANSWER_INCOMPLETE
+                unread.append(Unread(question, Reason(code, {"database": source.database})))
     return tuple(readable), tuple(unread)
 
 

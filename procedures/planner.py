@@ -54,13 +54,21 @@ def plan(filing: Filing) -> Plan:
 
 def _alternatives(requirement: Requirement, evidence: Evidence, filing: Filing) -> list[Alternative]:
     """Every lawful way to meet a live requirement; the person is asked only where there is none."""
-    withheld = requirement.id in filing.overridden or requirement.id in filing.declined
+    withheld = _why_withheld(requirement, evidence, filing) is not None
     held = [h for h in evidence.held if not withheld or deposited_here(h.holding, filing)]
     ways = [Alternative(requirement, held=h) for h in held]
     if not withheld:
         ways += [Alternative(requirement, readable=r) for r in evidence.readable]
     shown = requirement.outcome_class is OutcomeClass.SHOW and not withheld
     return ways or [Alternative(requirement, burden=SHOW if shown else ASK)]
+
+
+def _why_withheld(requirement: Requirement, evidence: Evidence, filing: Filing) -> Reason | None:
+    """Why nothing held before this dossier may serve although the law would let it."""
+    if requirement.id in filing.overridden:
+        return Reason(Code.OVERRIDDEN)
+    could = evidence.readable or any(not deposited_here(h.holding, filing) for h in evidence.held)
+    return Reason(Code.DECLINED) if could and requirement.id in filing.declined else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +104,9 @@ class _Settling:
         params = {"document_type": holding.type}
         shown = self.requirement.outcome_class is OutcomeClass.SHOW
         if deposited_here(holding, self.filing):
-            outcome, code = (Outcome.SHOW, Code.SHOWN_HERE) if shown else (Outcome.SUPPLY, Code.SUPPLIED_HERE)
-            reason = self._why_withheld() or Reason(code, params)
+            outcome, reason = Outcome.SUPPLY, self._why_withheld() or Reason(Code.SUPPLIED_HERE, params)
+            if shown and reason.code == Code.SUPPLIED_HERE:
+                outcome, reason = Outcome.SHOW, Reason(Code.SHOWN_HERE, params)
         elif rule is not None:
             outcome, reason = Outcome.REUSE, Reason(Code.HELD_UNDER_RULE, {**params, "article": rule.article})
         else:
@@ -184,13 +193,7 @@ class _Settling:
         )
 
     def _why_withheld(self) -> Reason | None:
-        """Why nothing held before this dossier may serve although the law would let it."""
-        if self.requirement.id in self.filing.overridden:
-            return Reason(Code.OVERRIDDEN)
-        could = self.evidence.readable or any(
-            not deposited_here(h.holding, self.filing) for h in self.evidence.held
-        )
-        return Reason(Code.DECLINED) if could and self.requirement.id in self.filing.declined else None
+        return _why_withheld(self.requirement, self.evidence, self.filing)
 
     def _why_missing(self) -> Reason:
         if withheld := self._why_withheld():
@@ -198,11 +201,13 @@ class _Settling:
         role = self.requirement.subject_role
         if not subjects_of(role, self.filing):
             return Reason(Code.PARTY_UNKNOWN, {"role": role})
-        reasons = {r.reason.code: r.reason for r in self.evidence.rejected}
+        unmet = [r.reason for r in self.evidence.rejected] + [u.reason for u in self.evidence.unread]
+        # Of several alike, the first by name: never by the order of deposit.
+        ordered = sorted(unmet, key=lambda reason: sorted(reason.params.items()), reverse=True)
+        reasons = {reason.code: reason for reason in ordered}
         if too_low := reasons.get(Code.LEVEL_TOO_LOW):
             issued = self.requirement.min_level == 1
             return Reason(Code.UPGRADE_BY_ISSUE if issued else Code.UPGRADE_BY_CERTIFICATION, too_low.params)
-        reasons |= {u.reason.code: u.reason for u in self.evidence.unread}
         told = next((reasons[code] for code in _WORTH_TELLING if code in reasons), None)
         return told or Reason(Code.NOTHING_HELD, {"document_type": self.requirement.document_type})
 
@@ -237,6 +242,7 @@ _WORTH_TELLING = (
     Code.EXPIRED,
     Code.SOURCE_MISMATCH,
     Code.SOURCE_NOT_FOUND,
+    Code.ANSWER_INCOMPLETE,
     Code.OBJECT_UNKNOWN,
     Code.NEW_OBJECT,
     Code.OTHER_OBJECT,

@@ -57,6 +57,7 @@ class Code(StrEnum):
     ANOTHER_SERVES = "another_serves"
     # A register, and why it does not serve
     NOT_ASKABLE = "not_askable"
+    ANSWER_INCOMPLETE = "answer_incomplete"
     SOURCE_NOT_FOUND = "source_not_found"
     SOURCE_MISMATCH = "source_mismatch"
     # Not asked for
@@ -236,6 +237,9 @@ SENTENCES: Mapping[Code, Text] = {
     Code.NOT_ASKABLE: Text(
         "Không thể tra cứu {database} vì chưa có số định danh.",
         "{database} cannot be asked without an identification number.",
+    ),
+    Code.ANSWER_INCOMPLETE: Text(
+        "{database} không có đủ thông tin cần thiết.", "{database} lacks a fact that is needed."
     ),
     Code.SOURCE_NOT_FOUND: Text(
         "{database} không có dữ liệu; cơ quan phải yêu cầu bổ sung dữ liệu tại nguồn (Nghị quyết 66.7/2025/NQ-CP, "
