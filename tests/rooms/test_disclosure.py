@@ -141,6 +141,17 @@ async def test_a_damaged_file_discloses_nothing(world: World, tmp_path: Path, da
     await refused(world, relied.disclosure(content=True), TamperedContent)
 
 
+async def test_bytes_other_than_those_the_row_was_written_for_are_not_disclosed(world: World) -> None:
+    relied = await world.relied_on(pdf(), whole=True)
+    (row,) = await world.rows("document_versions")
+    async with world.safe.keys.opened(world.mai) as key:
+        version = key.unwrap(row["wrapped_key"], row["document_id"], row["id"], row["number"])
+    await world.run(
+        "UPDATE document_versions SET sealed_sha256 = :sealed", sealed=version.seal(bytes(32), "sha256")
+    )
+    await refused(world, relied.disclosure(content=True), TamperedContent)
+
+
 async def test_claims_whose_names_were_edited_disclose_nothing(world: World) -> None:
     relied = await world.relied_on()
     await world.run("UPDATE document_versions SET claim_names = claim_names || '{land.use@land}'::text[]")

@@ -1,5 +1,6 @@
 """Papers entering a vault and changing their standing, with a real database."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -42,6 +43,7 @@ from vault.notes import read_note
 from vault.objects import object_for
 from vault.opening import open_own
 
+CONTENT = pdf()
 AREA, SHEET = "land.area_m2@land", "land.map_sheet@land"
 
 
@@ -165,6 +167,7 @@ async def test_the_same_bytes_with_corrected_claims_take_the_first_ones_place(wo
     content = pdf()
     first = await world.paper(content=content)
     second = await world.paper({**PARCEL, AREA: 48.5}, content=content)
+    assert second.document != first.document
     assert await held(world) == {first.document: Status.SUPERSEDED, second.document: Status.VALID}
 
 
@@ -180,6 +183,19 @@ async def test_certified_bytes_are_never_displaced_by_their_owners_copy(world: W
     assert (await held(world))[certified.document] is Status.VALID
 
 
+async def test_the_same_bytes_better_attested_take_the_lesser_papers_place(world: World) -> None:
+    papers = []
+    for origin in (Origin.DIGITISED, Origin.ISSUED):
+        upload = await world.upload(world.officer, CONTENT)
+        paper = Deposit(world.mai, LAND, origin, PARCEL, upload, issuer_agency=world.commune)
+        papers.append(await world.deposit(world.officer, paper))
+        # The agency sees the version through a dossier, so it can tell that nothing but the level differs.
+        await world.rely(await world.dossier(), papers[-1], None, "OWN")
+    certified, issued = papers
+    assert issued.document != certified.document
+    assert await held(world) == {certified.document: Status.SUPERSEDED, issued.document: Status.VALID}
+
+
 async def test_an_upload_becomes_one_paper_of_the_subject_it_was_announced_for(world: World) -> None:
     upload = await world.upload(world.citizen, pdf())
     await world.deposit(world.citizen, Deposit(world.mai, LAND, Origin.SELF, PARCEL, upload))
@@ -187,6 +203,10 @@ async def test_an_upload_becomes_one_paper_of_the_subject_it_was_announced_for(w
         await world.deposit(world.citizen, Deposit(world.mai, LAND, Origin.SELF, PARCEL, upload))
     with pytest.raises(NotFound):
         await world.deposit(world.other, Deposit(world.lan, LAND, Origin.SELF, PARCEL, upload))
+    guardian = dataclasses.replace(world.citizen, represented={world.lan: "parent"})
+    mine = await world.upload(guardian, pdf(pages=2))
+    with pytest.raises(NotFound):
+        await world.deposit(guardian, Deposit(world.lan, LAND, Origin.SELF, PARCEL, mine))
     assert len(await world.rows("documents")) == 1
 
 
