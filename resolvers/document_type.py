@@ -20,11 +20,15 @@ class ClaimType:
     identifying: bool
 
 
-@strawberry.type(description="A type of paper as the catalogue of the day describes it.")
+@strawberry.type(
+    description="A type of paper as the catalogue of the day describes it. `depositable`: a paper of its own, neither an"
+    " application form nor a name for several papers."
+)
 class DocumentType:
     id: strawberry.ID
     name: str
     object_kind: law.ObjectKind
+    depositable: bool
     claims: list[ClaimType]
 
     @classmethod
@@ -33,6 +37,7 @@ class DocumentType:
             id=strawberry.ID(kind.id),
             name=kind.name.in_language(language),
             object_kind=kind.object_kind,
+            depositable=not (kind.application_form or kind.members),
             claims=[
                 ClaimType(
                     name=str(one),
