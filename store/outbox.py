@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 
 from store.database import Tx
 from store.identifiers import new_id
@@ -77,6 +77,11 @@ async def done(tx: Tx, message: UUID, now: datetime) -> None:
 async def retry(tx: Tx, message: UUID, now: datetime, delay: timedelta) -> None:
     """Give the lease back; the message is due again after `delay`."""
     await _settle(tx, message, due_at=now + delay, leased_until=None)
+
+
+async def forget(tx: Tx, before: datetime) -> None:
+    """Drop messages that had their effect before then."""
+    await tx.execute(delete(OutboxMessage).where(OutboxMessage.done_at < before))
 
 
 async def _settle(tx: Tx, message: UUID, **values: datetime | None) -> None:

@@ -7,16 +7,18 @@ disclosure is judged again instead of being repeated from memory.
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 import rfc8785
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 
 from store.database import Tx
 from store.errors import IdempotencyConflict
 from store.records import PastRequest
+
+KEPT: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,15 @@ async def recall(tx: Tx, past: Past, now: datetime) -> PastRequest | None:
 
 async def remember(tx: Tx, past: Past, made: UUID | None, ledger_id: int | None, now: datetime) -> None:
     """Write down, with the change itself, what the request made and which ledger line it wrote."""
-    row = {"caller": past.caller, "operation": past.operation, "key": past.key}
-    await tx.execute(
-        insert(PastRequest).values(**row, request_hash=past.request_hash, made=made, ledger_id=ledger_id, at=now
-        )
-    )
+    row = {
+        "caller": past.caller,
+        "operation": past.operation,
+        "key": past.key,
+        "request_hash": past.request_hash,
+    }
+    await tx.execute(insert(PastRequest).values(**row, made=made, ledger_id=ledger_id, at=now))
+
+
+async def forget(tx: Tx, now: datetime) -> None:
+    """Drop what is kept no longer: the same key would then be a first request again. For the loops' role."""
+    await tx.execute(delete(PastRequest).where(PastRequest.at < now - KEPT))

@@ -80,7 +80,7 @@ def _first_statements(passwords: Mapping[str, str]) -> Iterator[str]:
 
 def refuse_other_version(premises: Premises) -> None:
     try:
-        found = (premises.cluster / "PG_VERSION").read_text("ascii").strip()
+        found = (premises.cluster / "PG_VERSION").read_text("utf-8").strip()
     except FileNotFoundError as error:
         raise DataFolderRefused(premises.place, "not_a_cluster") from error
     said = subprocess.run(  # noqa: S603
