@@ -34,6 +34,10 @@ class Code(StrEnum):
     PARTY_UNKNOWN = "party_unknown"
     UPGRADE_BY_CERTIFICATION = "upgrade_by_certification"
     UPGRADE_BY_ISSUE = "upgrade_by_issue"
+    # Asked or lost after submission
+    ASKED_MISSING = "asked_missing"
+    ASKED_UNFIT = "asked_unfit"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
     # Held, and why it does not serve
     EXCLUDED = "excluded"
     OTHER_SUBJECT = "other_subject"
@@ -148,6 +152,18 @@ SENTENCES: Mapping[Code, Text] = {
     Code.DECLINED: Text(
         "Bạn không đồng ý dùng lại giấy tờ đã có, nên cần nộp bản mới.",
         "You declined to reuse what is held, so a new paper is needed.",
+    ),
+    Code.ASKED_MISSING: Text(
+        "Cơ quan yêu cầu bổ sung giấy tờ này.",
+        "The agency asked for this as a supplement.",
+    ),
+    Code.ASKED_UNFIT: Text(
+        "Bản đã nộp không dùng được; cơ quan yêu cầu bản khác.",
+        "The version given does not serve; the agency asked for another.",
+    ),
+    Code.CONSENT_WITHDRAWN: Text(
+        "Sự đồng ý cho xem giấy tờ này đã được rút lại.",
+        "The permission to see this document was withdrawn.",
     ),
     Code.OVERRIDDEN: Text(
         "Cơ quan yêu cầu nộp lại theo căn cứ pháp luật đã ghi nhận.",

@@ -21,6 +21,7 @@ from dossiers.records import DossierAsk, DossierOverride
 from dossiers.state import Move, next_state, resume_state
 from procedures.law import ObjectKind, OutcomeClass, Requirement
 from procedures.plan import Outcome, Plan, Planned
+from procedures.reasons import Code
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
@@ -117,7 +118,8 @@ async def request_supplement(
                 raise NothingToAsk(ask.requirement)
         await _record_supplement_ask(tx, caller, case, ask, office, now)
         row.outcome, row.satisfied = Outcome.SUPPLY, False
-        row.reason, row.reason_params = f"asked_{ask.kind.lower()}", {}
+        code = Code.ASKED_UNFIT if ask.kind == "UNFIT" else Code.ASKED_MISSING
+        row.reason, row.reason_params = code.value, {}
     case.dossier.resume_status = resume_state(case.status)
     await move_case(tx, case, Move.ASK, caller, now, asks=len(supplement.asks))
     await notify(tx, case.dossier.filer_id, "supplement_requested", now, dossier=case.dossier.id)

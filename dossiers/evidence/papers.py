@@ -18,6 +18,7 @@ from dossiers.notices import notify
 from dossiers.objects import object_of_paper
 from dossiers.state import Status
 from procedures.law import DocumentType, Law
+from procedures.reasons import Code
 from store import ledger
 from store.database import Tx
 from vault.deposits import Deposit, deposit
@@ -202,7 +203,7 @@ async def _refuse_unneeded(tx: Tx, case: Case, requirement: str, kind: DocumentT
 
 def _refuse_lost_or_held(case: Case, requirement: str) -> None:
     # After a withdrawal the person may answer with another paper instead of consenting again.
-    if case.row(requirement).reason != "consent_withdrawn":
+    if case.row(requirement).reason != Code.CONSENT_WITHDRAWN:
         raise RequirementUnknown(requirement)
 
 

@@ -20,6 +20,7 @@ from dossiers.objects import object_of_claims
 from dossiers.records import Dossier, DossierEvidence, RegisterProbe
 from dossiers.state import Status
 from procedures.plan import Outcome, Plan, Planned, Probe, RegisterQuestion
+from procedures.reasons import Code
 from store import ledger
 from store.database import Database, Tx
 from store.identifiers import new_id
@@ -196,8 +197,9 @@ async def _heal(tx: Tx, caller: Caller, case: Case, planned: Mapping[str, Planne
         pending = [one for one in case.evidence if one.requirement == row.requirement and not one.revoked_at]
         healed = [one for one in pending if await _take_answer(tx, case, one)]
         if pending and len(healed) == len(pending):
-            row.outcome, row.satisfied, row.reason = Outcome.FETCH, True, "register_answers"
-            row.reason_params = {"database": pending[0].register or ""}
+            row.outcome, row.satisfied = Outcome.FETCH, True
+            row.reason = Code.REGISTER_ANSWERS.value
+            row.reason_params = {"database": pending[0].register or "", "article": pending[0].article or ""}
             record_event(tx, case, "healed", caller, now, requirement=row.requirement)
             params = {"requirement": row.requirement}
             await notify(

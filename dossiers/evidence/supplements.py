@@ -17,6 +17,7 @@ from dossiers.forms import freeze_form, write_form
 from dossiers.records import DossierAsk
 from dossiers.state import Move, Status
 from procedures.plan import Outcome
+from procedures.reasons import Code
 from store import outbox
 from store.database import Tx
 
@@ -79,7 +80,7 @@ async def replan_reopened(tx: Tx, case: Case, office: Office, asks: list[Dossier
 
 
 def _lost(case: Case) -> set[str]:
-    return {row.requirement for row in case.requirements.values() if row.reason == "consent_withdrawn"}
+    return {row.requirement for row in case.requirements.values() if row.reason == Code.CONSENT_WITHDRAWN}
 
 
 def _refuse_gaps(case: Case, reopened: set[str]) -> None:

@@ -12,6 +12,7 @@ from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
 from dossiers.records import Dossier
 from dossiers.state import LIVE, Move, Status, resume_state
+from procedures.reasons import Code
 from store import outbox
 from store.database import Tx
 from vault import consent
@@ -48,7 +49,8 @@ async def lose_basis(
     for row in lost:
         row.revoked_at = now
         requirement = case.requirements[row.requirement]
-        requirement.satisfied, requirement.reason, requirement.reason_params = False, "consent_withdrawn", {}
+        requirement.satisfied, requirement.reason_params = False, {}
+        requirement.reason = Code.CONSENT_WITHDRAWN.value
         record_event(tx, case, "consent_withdrawn", caller, now, requirement=row.requirement)
     if not lost or case.status not in LIVE:
         return

@@ -11,8 +11,17 @@ from procedures.law import Concept, DocumentType, Law, ObjectKind, Text
 from procedures.plan import Reason
 from procedures.reasons import ROLES, SENTENCES, Code, words
 
-ROOM = Path(__file__).parents[2] / "procedures"
-EMITTING = ("fitness", "evidence", "conditions", "planner")
+ROOT = Path(__file__).parents[2]
+EMITTING = (
+    "procedures/fitness",
+    "procedures/evidence",
+    "procedures/conditions",
+    "procedures/planner",
+    "dossiers/evidence/asks",
+    "dossiers/evidence/probes",
+    "dossiers/evidence/supplements",
+    "dossiers/evidence/withdrawals",
+)
 PARAMS = {
     "document_type": "card",
     "database": "population",
@@ -38,7 +47,7 @@ def emitted() -> set[str]:
     """The names after `Code.` in the modules that give reasons; `Code(status.value)` names the statuses."""
     names = {"SUPERSEDED", "REVOKED", "REMOVED"}
     for module in EMITTING:
-        for node in ast.walk(ast.parse((ROOM / f"{module}.py").read_text("utf-8"))):
+        for node in ast.walk(ast.parse((ROOT / f"{module}.py").read_text("utf-8"))):
             if (
                 isinstance(node, ast.Attribute)
                 and isinstance(node.value, ast.Name)
@@ -54,7 +63,7 @@ def test_every_code_is_emitted_and_every_emitted_code_exists() -> None:
 
 def test_reasons_are_given_by_code_and_never_by_bare_text() -> None:
     for module in EMITTING:
-        for node in ast.walk(ast.parse((ROOM / f"{module}.py").read_text("utf-8"))):
+        for node in ast.walk(ast.parse((ROOT / f"{module}.py").read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Reason":
                 assert not isinstance(node.args[0], ast.Constant), ast.unparse(node)
 
