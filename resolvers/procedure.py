@@ -29,7 +29,7 @@ class AgencyType:
 
 @strawberry.type(
     description="One component of a procedure. Null means not published, never no. `accepts`: paper types that serve;"
-    " `minLevel`: 1 issued electronically, 2 certified by an officer, 3 as the person declares it."
+    " `registers`: State databases whose answer serves; `minLevel`: 1 issued electronically, 2 certified by an officer, 3 as the person declares it."
 )
 class Requirement:
     id: strawberry.ID
@@ -39,6 +39,7 @@ class Requirement:
     condition_text: str | None
     document_type: str
     accepts: list[str]
+    registers: list[str]
     min_level: int
     object_kind: law.ObjectKind
 
@@ -53,6 +54,7 @@ class Requirement:
             condition_text=text.in_language(language) if text is not None else None,
             document_type=one.document_type,
             accepts=[each.document_type for each in one.accepts],
+            registers=list(dict.fromkeys(each.database for each in one.registers)),
             min_level=one.min_level,
             object_kind=one.object_kind,
         )
