@@ -11,7 +11,9 @@ import strawberry
 from graphql import GraphQLError
 
 from auth import errors as auth
+from connectors import errors as connectors
 from dossiers import errors as dossiers
+from procedures import errors as procedures
 from procedures.law import Law
 from procedures.plan import Outcome
 from procedures.reasons import words
@@ -231,6 +233,8 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.KeyMissing,
         vault.KeyRingRefused,
         vault.BlobMissing,
+        procedures.CatalogueRefused,
+        connectors.RegisterUnreliable,
     }
 )
 """Never a caller's doing, or told over HTTP before GraphQL: masked if they ever arrive here."""
