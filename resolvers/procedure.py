@@ -29,7 +29,8 @@ class AgencyType:
 
 @strawberry.type(
     description="One component of a procedure. Null means not published, never no. `accepts`: paper types that serve;"
-    " `registers`: State databases whose answer serves; `minLevel`: 1 issued electronically, 2 certified by an officer, 3 as the person declares it."
+    " `registers`: State databases whose answer serves; `minLevel`: 1 issued electronically, 2 certified by an"
+    " officer, 3 as the person declares it."
 )
 class Requirement:
     id: strawberry.ID
