@@ -75,6 +75,12 @@ async def caller_of(tx: Tx, secret: str, language: str, now: datetime) -> Caller
     return ANONYMOUS
 
 
+async def forget_expired(tx: Tx, now: datetime) -> None:
+    """Drop sessions and begun sign-ins that can come to nothing any more. For the loops' role."""
+    await tx.execute(text("DELETE FROM sessions WHERE expires_at <= :now"), {"now": now})
+    await tx.execute(text("DELETE FROM login_states WHERE expires_at <= :now"), {"now": now})
+
+
 async def _citizen(tx: Tx, session: Row[tuple[object, ...]], language: str, now: datetime) -> Caller:
     mandates = await live_mandates(tx, session.holder_id, now)
     return Caller(

@@ -1,0 +1,176 @@
+"""The composition root: everything is built here, once, and handed to whoever needs it.
+
+Opening a platform migrates both databases, imports the catalogue when it changed, proves the walls of row-level
+security, and only then serves.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from api import content, health, log, signin, verify
+from api.graphql import GraphQLFace
+from api.settings import Neighbours, Settings, SettingsRefused
+from api.shield import Shield
+from api.work import Loops, Tools
+from auth.assurance import VAULT
+from auth.caller import ANONYMOUS
+from auth.login import Door
+from auth.oidc import Client, Provider
+from auth.signing import SigningKey, import_jwks
+from auth.tokens import REGISTER_ANSWER, Tokens, Verifier
+from connectors.registers import Clocks, Registers, open_client
+from dossiers.case import Office
+from procedures.catalogue import read_catalogue
+from procedures.editions import CatalogueFiles, Changes
+from procedures.imports import import_catalogue, read_law_book
+from resolvers.connections import Cursors
+from resolvers.context import House
+from store.checkpoints import LogSigner
+from store.database import Actor, Database
+from store.embedded import Servers
+from store.migrate import Progress, assert_walls, upgrade
+from vault.safe import Safe
+from vault.sealing import keyrings
+from vault.sealing.blobs import LocalBlobs
+from vault.sealing.keyrings import LocalKeyRing
+from vault.sealing.keys import Keys
+
+CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
+OWNER = Actor("owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A built platform. `app` serves it, `loops` does what follows from what was served."""
+
+    app: ASGIApp
+    loops: Loops
+    house: House
+    log_key: str
+
+
+def create_keys(settings: Settings) -> bool:
+    """Make the key ring and both signing keys where they are missing; whether the ring was made now.
+
+    Losing the ring loses every document for good: the caller says so to whoever runs it.
+    """
+    ring = settings.keys / "root.json"
+    made = not ring.exists()
+    if made:
+        keyrings.create(ring)
+    SigningKey.load_or_create(settings.keys / "tokens.pem")
+    LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
+    return made
+
+
+async def prepare(servers: Servers, now: datetime, progress: Progress) -> None:
+    """Migrate both databases and bring the catalogue in them up to the one shipped. Runs as their owner."""
+    await upgrade(servers.owner_url, servers.keys_owner_url, progress)
+    changes = await import_law(servers, read_catalogue(CATALOGUE), now)
+    if changes.added or changes.changed or changes.removed:
+        progress(f"catalogue: {len(changes.added)} new, {len(changes.changed)} changed items")
+
+
+async def import_law(servers: Servers, files: CatalogueFiles, now: datetime) -> Changes:
+    """Raises CatalogueRefused with every fault; then nothing is written."""
+    owner = Database(servers.owner_url, pool_size=1)
+    try:
+        async with owner.writing(OWNER) as tx:
+            return await import_catalogue(tx, files, now)
+    finally:
+        await owner.close()
+
+
+@asynccontextmanager
+async def open_platform(
+    settings: Settings, servers: Servers, neighbours: Neighbours
+) -> AsyncIterator[Platform]:
+    """A platform over prepared databases; on leaving, every connection is closed.
+
+    Raises WallsBroken, KeyRingRefused, KeyRefused, CheckpointRefused: none of them may be served over.
+    """
+    if settings.production and settings.clock_offset:
+        raise SettingsRefused("a clock offset is refused in production")
+    now = _clock(settings)
+    database = Database(servers.url, clock_offset=settings.clock_offset)
+    work = Database(servers.work_url, pool_size=3, clock_offset=settings.clock_offset)
+    keys = Keys(servers.keys_url, LocalKeyRing(settings.keys / "root.json"))
+    try:
+        await assert_walls(database)
+        async with database.reading(ANONYMOUS.actor) as tx:
+            laws = await read_law_book(tx)
+        tokens = Tokens(settings.public_url, SigningKey.load(settings.keys / "tokens.pem"))
+        signer = LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
+        safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url)
+        async with open_client() as wire:
+            registers = _registers(neighbours, wire, now)
+            house = House(
+                database=database,
+                office=Office(laws, safe),
+                registers=registers,
+                cursors=Cursors(keys.index("cursors", "lists")),
+                public_url=settings.public_url,
+            )
+            loops = Loops(Tools(house, work, signer, now))
+            door = signin.FrontDoor(
+                database, safe, _providers(settings, neighbours, wire), settings.public_url, now,
+                sandbox=not settings.production,
+            )  # fmt: skip
+            yield Platform(_app(settings, house, tokens, door, loops, now), loops, house, signer.key.text)
+    finally:
+        await database.close()
+        await work.close()
+        await keys.close()
+
+
+def _clock(settings: Settings) -> Callable[[], datetime]:
+    offset = settings.clock_offset
+    return lambda: datetime.now(UTC) + offset
+
+
+def _registers(neighbours: Neighbours, wire: httpx2.AsyncClient, now: Callable[[], datetime]) -> Registers:
+    verifier = Verifier(neighbours.registers_issuer, import_jwks(neighbours.jwks).values())
+    return Registers(
+        neighbours.registers_url,
+        wire,
+        lambda token: verifier.verify(REGISTER_ANSWER, token, audience=neighbours.audience, now=now()),
+        Clocks(now=now),
+    )
+
+
+def _providers(
+    settings: Settings, neighbours: Neighbours, wire: httpx2.AsyncClient
+) -> Mapping[Door, Provider]:
+    back = f"{settings.public_url}/sign-in/callback"
+    clients = {Door.CITIZEN: neighbours.citizen_client, Door.OFFICER: neighbours.officer_client}
+    return {
+        door: Provider(Client(neighbours.issuer, client, back, VAULT), wire)
+        for door, client in clients.items()
+    }
+
+
+def _app(
+    settings: Settings,
+    house: House,
+    tokens: Tokens,
+    door: signin.FrontDoor,
+    loops: Loops,
+    now: Callable[[], datetime],
+) -> ASGIApp:
+    face = GraphQLFace(house, now, origin=settings.public_url, open_book=not settings.production)
+    routes = [
+        *signin.routes(door),
+        *face.routes(),
+        *content.routes(house, now),
+        *verify.routes(house, now, sandbox=not settings.production),
+        *log.routes(house.database),
+        *health.routes(house.database, tokens, loops, now),
+    ]
+    return Shield(Starlette(routes=routes), secure=settings.is_secure)

@@ -1,0 +1,62 @@
+"""What the processes say of themselves: one line of JSON an event, on standard error, with nobody's data in it.
+
+An exception is told by its type and the place in our code it came from, never by its message or arguments:
+both quote what people sent. Addresses are never logged: some carry a secret.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+_ROOT = Path(__file__).resolve().parent.parent
+_QUIET = ("httpx2", "httpcore2", "asyncio", "strawberry.execution", "sqlalchemy", "alembic", "uvicorn.error")
+_OURS = frozenset({"api", "resolvers", "dossiers", "procedures", "vault", "auth", "connectors", "store"})
+
+log = logging.getLogger("motlan")
+
+
+def start_journal(level: int = logging.INFO) -> None:
+    """Everything any library logs goes through the one formatter. Once per process."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def log_fault(where: str, error: BaseException, request_id: str = "") -> None:
+    """A fault of ours: found again by the request id its caller was given."""
+    log.error("fault", extra={"said": {"in": where, "request": request_id, **told(error)}})
+
+
+def told(error: BaseException) -> dict[str, str]:
+    """An exception in the words a log may keep: its type, and the deepest place of our own it passed."""
+    return {"type": type(error).__qualname__, "at": _place(error.__traceback__)}
+
+
+def _place(trace: TracebackType | None) -> str:
+    ours = ""
+    for frame, line in traceback.walk_tb(trace):
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(_ROOT) and path.relative_to(_ROOT).parts[0] in _OURS:
+            ours = f"{path.relative_to(_ROOT)}:{line}"
+    return ours
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {
+            "at": at,
+            "level": record.levelname.lower(),
+            "from": record.name,
+            "event": record.getMessage(),
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line |= told(record.exc_info[1])
+        line |= getattr(record, "said", {})
+        return json.dumps(line, ensure_ascii=False)

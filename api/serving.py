@@ -1,0 +1,128 @@
+"""A platform in one process: its database, its server and its loops, started in order and stopped in reverse."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import orjson
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.app import Platform
+from api.settings import Settings, SettingsRefused
+from store.embedded import Embedded, Servers
+
+STOP_SECONDS = 10
+
+
+@asynccontextmanager
+async def open_servers(settings: Settings) -> AsyncIterator[Servers]:
+    """The PostgreSQL servers: those of the settings, or the embedded one for as long as the block lasts.
+
+    While it runs, `<data>/servers.json` (0600) tells other commands on this machine how to reach it.
+    """
+    if settings.servers is not None:
+        yield settings.servers
+        return
+    settings.data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    embedded = Embedded(settings.data / "postgres")
+    servers = await asyncio.to_thread(embedded.start)
+    told = settings.data / "servers.json"
+    _write_private(told, orjson.dumps(asdict(servers)))
+    try:
+        yield servers
+    finally:
+        told.unlink(missing_ok=True)
+        await asyncio.to_thread(embedded.stop)
+
+
+@asynccontextmanager
+async def reach_servers(settings: Settings) -> AsyncIterator[Servers]:
+    """The servers for a command beside a running platform; starts the embedded one when nothing runs."""
+    told = settings.data / "servers.json"
+    if settings.servers is None and told.exists():
+        yield Servers(**orjson.loads(told.read_bytes()))
+        return
+    async with open_servers(settings) as servers:
+        yield servers
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises SettingsRefused when the port is taken."""
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError:
+        listening.close()
+        raise SettingsRefused(f"port {port} is taken; choose another one with --port") from None
+    listening.listen(512)
+    return listening
+
+
+class HttpServer(uvicorn.Server):
+    """Serves one application on a socket that is already listening, until told to exit. `up` is set once it
+    does."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.up = asyncio.Event()
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,  # addresses carry the secrets of uploads
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=15,
+                h11_max_incomplete_event_size=16 * 1024,
+                limit_concurrency=512,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Not here: the library raises the signal again before our own cleaning up."""
+        yield
+
+
+@asynccontextmanager
+async def serving(platform: Platform, listening: socket.socket, *, loops: bool) -> AsyncIterator[None]:
+    """The platform answers inside the block; outside, the requests begun are finished and the loops stopped."""
+    server = HttpServer(platform.app)
+    answering = asyncio.create_task(server.serve([listening]))
+    following = [asyncio.create_task(platform.loops.run())] if loops else []
+    try:
+        await server.up.wait()
+        yield
+    finally:
+        server.should_exit = True
+        await answering
+        for task in following:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def until_told_to_stop() -> None:
+    """Returns on SIGINT or SIGTERM."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, told.set)
+    await told.wait()
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.touch(0o600)
+    path.write_bytes(content)

@@ -1,0 +1,224 @@
+"""The settings, and the only reader of the environment.
+
+Every variable may be given as `NAME_FILE` instead: the path of a file that holds the value, so that secrets need
+not stand in the environment. Nothing here is a secret's default: what is missing in production stops the start.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+
+from store.embedded import Servers
+
+DEFAULT_DATA = Path(".motlan")
+DEFAULT_PORT = 8000
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class SettingsRefused(Exception):
+    """The platform must not start like this. The message names variables, never their values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The State systems around the platform: who vouches for people, and whom to ask for facts.
+
+    `jwks` is the published key set of the registers, `audience` our name to them.
+    """
+
+    issuer: str
+    citizen_client: str
+    officer_client: str
+    registers_url: str
+    registers_issuer: str
+    audience: str
+    jwks: Mapping[str, object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One deployment.
+
+    `data` holds keys, sealed files and the embedded database. `public_url` is the address people use, never read
+    from a header. `servers`: real PostgreSQL servers; None means the embedded one. `clock_offset` moves the
+    platform's clock for demonstrations and tests.
+    """
+
+    data: Path
+    public_url: str
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    production: bool = False
+    servers: Servers | None = field(default=None, repr=False)
+    jwks_path: Path | None = None
+    identity: tuple[str, str, str] | None = None
+    registers: tuple[str, str, str] | None = None
+    clock_offset: timedelta = timedelta(0)
+    allow_local_key_ring: bool = False
+
+    @property
+    def is_secure(self) -> bool:
+        return self.public_url.startswith("https://")
+
+    @property
+    def keys(self) -> Path:
+        """Key ring, signing keys: nothing here belongs into a backup of the database."""
+        return self.data / "keys"
+
+    @property
+    def log_origin(self) -> str:
+        """The name of this deployment's access log, as its checkpoints sign it."""
+        return f"{urlsplit(self.public_url).netloc}/log"
+
+
+VARIABLES: Mapping[str, str] = {
+    "MOTLAN_PRODUCTION": "1 where real people are served: refuses sandbox, clock offset and plain HTTP.",
+    "MOTLAN_DATA": "Folder of keys, sealed files and the embedded database; .motlan by default.",
+    "MOTLAN_PUBLIC_URL": "The address people use, without a path; http://127.0.0.1:8000 by default.",
+    "MOTLAN_HOST": "Where to listen; 127.0.0.1 by default. A reverse proxy ends TLS in front of it.",
+    "MOTLAN_PORT": "The port to listen at; 8000 by default.",
+    "DATABASE_URL": "The main database as motlan_app. With it, the four below; without, PostgreSQL is embedded.",
+    "OWNER_DATABASE_URL": "The main database as motlan_owner, for migrations and imports.",
+    "WORK_DATABASE_URL": "The main database as motlan_work, for the loops.",
+    "KEYS_DATABASE_URL": "The keys database as motlan_keys. A server of its own is best.",
+    "KEYS_OWNER_DATABASE_URL": "The keys database as its owner, for migrations.",
+    "MOTLAN_IDENTITY_ISSUER": "The identity provider (OpenID Connect issuer).",
+    "MOTLAN_CITIZEN_CLIENT": "Our client there for citizens.",
+    "MOTLAN_OFFICER_CLIENT": "Our client there for officers.",
+    "MOTLAN_REGISTERS_URL": "Where the State's registers answer.",
+    "MOTLAN_REGISTERS_ISSUER": "The issuer their answers name.",
+    "MOTLAN_REGISTERS_AUDIENCE": "Our name in their answers.",
+    "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
+    "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
+    "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
+}
+"""Every variable, with what it is for."""
+
+_DATABASES = (
+    "DATABASE_URL",
+    "KEYS_DATABASE_URL",
+    "OWNER_DATABASE_URL",
+    "KEYS_OWNER_DATABASE_URL",
+    "WORK_DATABASE_URL",
+)
+_IDENTITY = ("MOTLAN_IDENTITY_ISSUER", "MOTLAN_CITIZEN_CLIENT", "MOTLAN_OFFICER_CLIENT")
+_REGISTERS = ("MOTLAN_REGISTERS_URL", "MOTLAN_REGISTERS_ISSUER", "MOTLAN_REGISTERS_AUDIENCE")
+
+
+def read_settings(
+    environ: Mapping[str, str] = os.environ, *, data: Path | None = None, port: int | None = None
+) -> Settings:
+    """The settings of this environment; `data` and `port` from the command line win. Raises SettingsRefused."""
+    given = _values(environ)
+    chosen = port or _number(given, "MOTLAN_PORT", DEFAULT_PORT)
+    jwks = given.get("MOTLAN_REGISTERS_JWKS")
+    settings = Settings(
+        data=(data or Path(given.get("MOTLAN_DATA") or DEFAULT_DATA)).absolute(),
+        public_url=(given.get("MOTLAN_PUBLIC_URL") or f"http://127.0.0.1:{chosen}").rstrip("/"),
+        host=given.get("MOTLAN_HOST") or "127.0.0.1",
+        port=chosen,
+        production=_flag(given, "MOTLAN_PRODUCTION"),
+        servers=_servers(given),
+        jwks_path=Path(jwks) if jwks else None,
+        identity=_triple(given, _IDENTITY),
+        registers=_triple(given, _REGISTERS),
+        clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
+        allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
+    )
+    _refuse_odd_address(settings)
+    if settings.production:
+        _refuse_unfit_for_production(settings)
+    return settings
+
+
+def neighbours_of(settings: Settings) -> Neighbours:
+    """The State systems the settings name. Those not named answer nobody: filing then waits, as for any that
+    are down."""
+    issuer, citizens, officers = settings.identity or (_NOBODY, "none", "none")
+    registers, registers_issuer, audience = settings.registers or (_NOBODY, _NOBODY, "none")
+    jwks = orjson.loads(settings.jwks_path.read_bytes()) if settings.jwks_path else {"keys": []}
+    return Neighbours(issuer, citizens, officers, registers, registers_issuer, audience, jwks)
+
+
+_NOBODY = "https://not-configured.invalid"
+
+
+def _values(environ: Mapping[str, str]) -> dict[str, str]:
+    values = {}
+    for name in VARIABLES:
+        path = environ.get(f"{name}_FILE")
+        if path:
+            values[name] = Path(path).read_text("utf-8").strip()
+        elif environ.get(name):
+            values[name] = environ[name]
+    return values
+
+
+def _refuse_odd_address(settings: Settings) -> None:
+    parts = urlsplit(settings.public_url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise SettingsRefused("MOTLAN_PUBLIC_URL must be a bare http(s) address without a path")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingsRefused("MOTLAN_PUBLIC_URL: plain HTTP is for this very machine only")
+
+
+def _refuse_unfit_for_production(settings: Settings) -> None:
+    if not settings.is_secure:
+        raise SettingsRefused("MOTLAN_PUBLIC_URL must be https in production")
+    if settings.clock_offset:
+        raise SettingsRefused("MOTLAN_CLOCK_OFFSET_SECONDS is refused in production")
+    for names, given in ((_IDENTITY, settings.identity), (_REGISTERS, settings.registers)):
+        if given is None:
+            raise SettingsRefused(f"missing in production: {', '.join(names)}")
+        if not given[0].startswith("https://"):
+            raise SettingsRefused(f"{names[0]} must be https in production")
+    if settings.jwks_path is None:
+        raise SettingsRefused("missing in production: MOTLAN_REGISTERS_JWKS")
+    if not settings.allow_local_key_ring:
+        raise SettingsRefused("a root key in a file needs MOTLAN_ALLOW_LOCAL_KEY_RING=1 in production")
+
+
+def _servers(given: Mapping[str, str]) -> Servers | None:
+    named = [name for name in _DATABASES if given.get(name)]
+    if not named:
+        return None
+    missing = [name for name in _DATABASES if name not in named]
+    if missing:
+        raise SettingsRefused(f"missing beside {named[0]}: {', '.join(missing)}")
+    main, keys, owner, keys_owner, work = (_with_driver(given[name]) for name in _DATABASES)
+    return Servers(url=main, keys_url=keys, owner_url=owner, keys_owner_url=keys_owner, work_url=work)
+
+
+def _with_driver(url: str) -> str:
+    for scheme in ("postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return f"postgresql+asyncpg://{url.removeprefix(scheme)}"
+    return url
+
+
+def _triple(given: Mapping[str, str], names: tuple[str, str, str]) -> tuple[str, str, str] | None:
+    first, second, third = (given.get(name) for name in names)
+    if first and second and third:
+        return first, second, third
+    if first or second or third:
+        raise SettingsRefused(f"give all or none of {', '.join(names)}")
+    return None
+
+
+def _flag(given: Mapping[str, str], name: str) -> bool:
+    value = given.get(name, "")
+    if value not in ("", "0", "1"):
+        raise SettingsRefused(f"{name} must be 0 or 1")
+    return value == "1"
+
+
+def _number(given: Mapping[str, str], name: str, default: int) -> int:
+    try:
+        return int(given.get(name) or default)
+    except ValueError:
+        raise SettingsRefused(f"{name} must be a whole number") from None

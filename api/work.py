@@ -1,0 +1,200 @@
+"""The loops: what follows a request once it is committed. No rules of their own: each step calls the room it
+belongs to, once what is due is found.
+
+The loops' database role finds the work and sees ids alone; whatever is done to a dossier runs under the
+application's role in its filer's name. Every step bears repetition, so a loop may die anywhere.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from api.journal import log_fault
+from auth.caller import ANONYMOUS, LOOP, Caller
+from auth.sessions import forget_expired
+from dossiers.desk.flags import flag_reliant, reliant_dossiers
+from dossiers.evidence.retries import ask_again, waiting_dossiers
+from dossiers.evidence.withdrawals import lose_basis
+from dossiers.filers import Filed, filed, in_place_of
+from resolvers.context import House
+from store import ledger, outbox, past_requests
+from store.checkpoints import LogSigner
+from store.database import Database
+from store.outbox import Message
+from vault.sweeping import drop_expired_uploads, sweep_blobs
+
+SEAL_SECONDS: Final = 1.0
+DELIVER_SECONDS: Final = 0.5
+RETRY_SECONDS: Final = 5.0
+SWEEP_SECONDS: Final = 3600.0
+LEASE_SECONDS: Final = 60
+BATCH: Final = 20
+LONGEST_DELAY: Final = timedelta(hours=1)
+OUTBOX_KEPT: Final = timedelta(days=7)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the loops work with. `work` is reached as their own role."""
+
+    house: House
+    work: Database
+    signer: LogSigner
+    now: Callable[[], datetime]
+
+
+class Loops:
+    """Runs every loop until cancelled; `once` does what is due now and returns."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._steps: tuple[tuple[str, float, Callable[[Tools], Awaitable[bool]]], ...] = (
+            ("seal", SEAL_SECONDS, seal),
+            ("deliver", DELIVER_SECONDS, deliver),
+            ("retry", RETRY_SECONDS, retry_registers),
+            ("sweep", SWEEP_SECONDS, sweep),
+        )
+        self.failing: set[str] = set()
+        """Loops whose last round failed."""
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for name, pause, step in self._steps:
+                group.create_task(self._repeat(name, pause, step), name=name)
+
+    async def once(self) -> None:
+        """Everything due, and what it makes due, until nothing is left; then the log is sealed."""
+        while await deliver(self._tools) | await retry_registers(self._tools):
+            continue
+        while await seal(self._tools):
+            continue
+
+    async def seal_now(self) -> None:
+        while await seal(self._tools):
+            continue
+
+    async def _repeat(self, name: str, pause: float, step: Callable[[Tools], Awaitable[bool]]) -> None:
+        while True:
+            try:
+                more = await step(self._tools)
+                self.failing.discard(name)
+            except Exception as error:
+                more = False
+                self.failing.add(name)
+                log_fault(f"loop {name}", error)
+            await asyncio.sleep(0 if more else pause)
+
+
+async def seal(tools: Tools) -> bool:
+    """Give committed lines of the access log their places; whether a full batch was sealed."""
+    async with tools.work.writing(LOOP.actor) as tx:
+        return await ledger.seal(tx, tools.signer, tools.now()) > 0
+
+
+async def deliver(tools: Tools) -> bool:
+    """Act on due messages, each in a transaction of its own; whether there were any."""
+    delivered = False
+    for topic, act in TOPICS.items():
+        async with tools.work.writing(LOOP.actor) as tx:
+            messages = await outbox.lease(tx, topic, tools.now(), BATCH, LEASE_SECONDS)
+        for message in messages:
+            delivered |= await _act(tools, message, act)
+    return delivered
+
+
+async def retry_registers(tools: Tools) -> bool:
+    """Ask registers again for the dossiers that wait on them; whether there were any."""
+    now = tools.now()
+    async with tools.work.reading(LOOP.actor) as tx:
+        waiting = await waiting_dossiers(tx, now, BATCH)
+    house = tools.house
+    for one in waiting:
+        caller = await _in_place_of(tools, one)
+        await ask_again(house.database, house.registers, caller, one, house.office, now)
+    return bool(waiting)
+
+
+async def sweep(tools: Tools) -> bool:
+    """Remove what expired: sessions, uploads, past requests, delivered messages, files no row names."""
+    now = tools.now()
+    async with tools.work.writing(LOOP.actor) as tx:
+        await forget_expired(tx, now)
+        await past_requests.forget(tx, now)
+        await outbox.forget(tx, now - OUTBOX_KEPT)
+        await drop_expired_uploads(tx, now)
+    async with tools.work.reading(LOOP.actor) as tx:
+        await sweep_blobs(tx, tools.house.office.safe.blobs, now)
+    return False
+
+
+async def _act(
+    tools: Tools, message: Message, act: Callable[[Tools, Mapping[str, Any]], Awaitable[None]]
+) -> bool:
+    """Whether the message had its effect; else it comes again, later each time."""
+    try:
+        await act(tools, message.payload)
+    except Exception as error:
+        log_fault(f"message {message.topic}", error)
+        delay = min(timedelta(seconds=2 ** min(message.attempts, 12)), LONGEST_DELAY)
+        async with tools.work.writing(LOOP.actor) as tx:
+            await outbox.retry(tx, message.id, tools.now(), delay)
+        return False
+    async with tools.work.writing(LOOP.actor) as tx:
+        await outbox.done(tx, message.id, tools.now())
+    return True
+
+
+async def _tell(tools: Tools, payload: Mapping[str, Any]) -> None:
+    """The sandbox's message gateway is the log: that something was sent, to nobody in particular."""
+    log.info("notice sent", extra={"said": {"notice": payload["notice"]}})
+
+
+async def _report_status(tools: Tools, payload: Mapping[str, Any]) -> None:
+    """The national portal is not connected yet; the dossier's page reads the status itself."""
+
+
+async def _pass_on_correction(tools: Tools, payload: Mapping[str, Any]) -> None:
+    log.info("correction requested", extra={"said": {"document": payload["document"]}})
+
+
+async def _flag_reliant(tools: Tools, payload: Mapping[str, Any]) -> None:
+    document, house = UUID(payload["document"]), tools.house
+    async with tools.work.reading(LOOP.actor) as tx:
+        reliant = await reliant_dossiers(tx, document)
+    for one in reliant:
+        caller = await _in_place_of(tools, one)
+        async with house.database.writing(caller.actor) as tx:
+            await flag_reliant(tx, caller, one.dossier, document, house.office, tools.now())
+
+
+async def _lose_basis(tools: Tools, payload: Mapping[str, Any]) -> None:
+    house = tools.house
+    async with tools.work.reading(LOOP.actor) as tx:
+        one = await filed(tx, UUID(payload["dossier"]))
+    if one is None:
+        return
+    caller = await _in_place_of(tools, one)
+    async with house.database.writing(caller.actor) as tx:
+        consent = UUID(payload["consent"])
+        await lose_basis(tx, caller, one.dossier, consent, house.office, tools.now())
+
+
+async def _in_place_of(tools: Tools, one: Filed) -> Caller:
+    async with tools.house.database.reading(ANONYMOUS.actor) as tx:
+        return await in_place_of(tx, one.filer, tools.now())
+
+
+TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
+    "consent.withdrawn": _lose_basis,
+    "document.revoked": _flag_reliant,
+    "dossier.status": _report_status,
+    "notice": _tell,
+    "correction.requested": _pass_on_correction,
+}
+"""Every topic of the outbox, most urgent first. A house test compares it with what the rooms put there."""
