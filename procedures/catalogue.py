@@ -2,7 +2,7 @@
 
 `read_catalogue` reads the folder; `law_on` builds the `Law` of a day from files or from imported items.
 Building takes tens of milliseconds and the result is immutable: callers keep one per version and day.
-`procedures.check` decides whether a catalogue may be imported at all; `law_on` expects one it passes.
+`procedures.checking.check` decides whether a catalogue may be imported at all; `law_on` expects one it passes.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Refusals of this room."""
 
-from procedures.faults import Fault
+from procedures.checking.faults import Fault
 
 
 class CatalogueRefused(Exception):

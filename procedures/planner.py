@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from procedures.conditions import Verdict, judge_requirements, known_answers, open_situations
-from procedures.disclosure import ASK, SHOW, Alternative, choose_least
-from procedures.evidence import Evidence, Held, Readable, find_evidence, shelve, subjects_of
-from procedures.fitness import deposited_here
 from procedures.law import ClaimNeed, OutcomeClass, Requirement
 from procedures.plan import Filing, Outcome, Plan, Planned, Probe, Reason, Rejected, Unread, Used
+from procedures.planning.conditions import Verdict, judge_requirements, known_answers, open_situations
+from procedures.planning.disclosure import ASK, SHOW, Alternative, choose_least
+from procedures.planning.evidence import Evidence, Held, Readable, find_evidence, shelve, subjects_of
+from procedures.planning.fitness import deposited_here
 from procedures.reasons import Code
 
 EXPIRES_SOON = timedelta(days=30)

@@ -17,7 +17,7 @@ from resolvers.scalars import Json
 from store.database import Tx
 from vault.documents import my_documents
 from vault.holding import Holding
-from vault.tickets import Ticket, issue_ticket
+from vault.permission.tickets import Ticket, issue_ticket
 
 
 @strawberry.type(description="A fact a document states, and where it comes from.")

@@ -26,11 +26,11 @@ from store.database import Database
 from store.embedded import Embedded, Servers
 from store.migrate import upgrade
 from store.records import Record
-from vault import keyrings
-from vault.blobs import LocalBlobs
-from vault.keyrings import LocalKeyRing
-from vault.keys import Keys
 from vault.safe import Safe
+from vault.sealing import keyrings
+from vault.sealing.blobs import LocalBlobs
+from vault.sealing.keyrings import LocalKeyRing
+from vault.sealing.keys import Keys
 
 for room in ("auth", "vault", "procedures", "dossiers"):
     import_module(f"{room}.records")  # declares the room's tables

@@ -36,8 +36,8 @@ from tests import files
 from tests.people import citizen
 from vault.documents import my_documents
 from vault.holding import Holding
+from vault.intake.uploads import Announcement, find_ticket, receive_upload, record_arrival
 from vault.safe import Safe
-from vault.uploads import Announcement, find_ticket, receive_upload, record_arrival
 
 T = TypeVar("T")
 LAWS = LawBook(read_catalogue(Path(__file__).parents[1] / "catalogue"))

@@ -18,17 +18,17 @@ from dossiers.records import Dossier, DossierEvidence, DossierParty
 from store.database import Database
 from store.identifiers import new_id
 from tests import files
-from vault import keyrings
-from vault.blobs import LocalBlobs
-from vault.consent import Decision, give_consent
 from vault.deposits import Deposit, deposit
 from vault.disclosure import Disclosure, UnderConsent
 from vault.holding import Holding, Origin
-from vault.keys import Keys
-from vault.notice import Item, PaperWords, Words, notice
+from vault.intake.uploads import Announcement, create_upload, find_ticket, receive_upload, record_arrival
+from vault.permission.consent import Decision, give_consent
+from vault.permission.notice import Item, PaperWords, Words, notice
 from vault.records import Subject
 from vault.safe import Safe
-from vault.uploads import Announcement, create_upload, find_ticket, receive_upload, record_arrival
+from vault.sealing import keyrings
+from vault.sealing.blobs import LocalBlobs
+from vault.sealing.keys import Keys
 
 LAND = "land-use-certificate"
 PARCEL = {"land.parcel_number@land": "12", "land.map_sheet@land": "7", "land.area_m2@land": 84.5}

@@ -19,11 +19,11 @@ from store.identifiers import new_id
 from vault.documents import to_holding
 from vault.errors import DocumentNotUsable
 from vault.holding import Holding, Origin, Status
-from vault.keys import SubjectKey, VersionKey
+from vault.intake.uploads import UNCLAIMED_NUMBER, Claimed, claim
 from vault.opening import open_claims
 from vault.records import Document, DocumentVersion
 from vault.safe import Safe
-from vault.uploads import UNCLAIMED_NUMBER, Claimed, claim
+from vault.sealing.keys import SubjectKey, VersionKey
 
 LEVELS: Mapping[Origin, int] = {
     Origin.ISSUED: 1,
@@ -66,7 +66,7 @@ async def deposit(tx: Tx, caller: Caller, paper: Deposit, safe: Safe, now: datet
 
     Same bytes with other claims, or better attested, make a new document in the old one's place. Citizens
     deposit their own papers and their registers' answers, officers what they digitise or issue. Raises
-    AccessDenied, NotFound, the refusals of `vault.uploads.claim`, SubjectShredded.
+    AccessDenied, NotFound, the refusals of `vault.intake.uploads.claim`, SubjectShredded.
     """
     _check_right(caller, paper)
     claimed = await _claim(tx, caller, paper, now)

@@ -19,12 +19,12 @@ from auth.policy import Action, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
-from vault.consent_views import ConsentStatus, items_of
 from vault.errors import ClaimUnknown, ConsentFault, ConsentMissing, DisclosureBusy, DocumentNotUsable
 from vault.holding import Origin, Status
-from vault.notice import Item
 from vault.opening import Disclosed, open_claims, open_content
-from vault.receipt import is_honoured
+from vault.permission.notice import Item
+from vault.permission.receipt import is_honoured
+from vault.permission.views import ConsentStatus, items_of
 from vault.records import Consent, ConsentEvent, Document, DocumentVersion
 from vault.safe import Safe
 

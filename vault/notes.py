@@ -16,9 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from store.database import Tx
 from store.identifiers import new_id
-from vault.keys import SubjectKey
 from vault.records import SealedNote
 from vault.safe import Safe
+from vault.sealing.keys import SubjectKey
 
 JSON = Any
 """Whatever JSON can say: the note's owner knows its shape."""

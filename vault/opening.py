@@ -20,12 +20,12 @@ from auth.facts import DocumentFacts
 from auth.policy import Action, require
 from store import ledger
 from store.database import Tx
-from vault.blob_files import SealedFile
 from vault.errors import DocumentNotUsable, TamperedContent
 from vault.holding import Status
-from vault.keys import VersionKey
 from vault.records import Document, DocumentVersion
 from vault.safe import Safe
+from vault.sealing.blob_files import SealedFile
+from vault.sealing.keys import VersionKey
 
 
 @dataclass(frozen=True, slots=True)

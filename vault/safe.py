@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from auth.tokens import Tokens
-from vault.blobs import LocalBlobs
-from vault.keys import Keys
+from vault.sealing.blobs import LocalBlobs
+from vault.sealing.keys import Keys
 
 
 @dataclass(frozen=True, slots=True)

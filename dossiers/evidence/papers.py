@@ -23,8 +23,8 @@ from store import ledger
 from store.database import Tx
 from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
+from vault.intake.uploads import Announced, Announcement, create_upload
 from vault.subjects import find_by_number
-from vault.uploads import Announced, Announcement, create_upload
 
 
 @dataclass(frozen=True, slots=True)

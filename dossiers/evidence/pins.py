@@ -19,10 +19,10 @@ from procedures.agencies import agency_name
 from procedures.law import Law, Procedure
 from procedures.records import Agency
 from store.database import Tx
-from vault import consent
-from vault.consent import Acceptance, ConsentState, ConsentStatus, ConsentView, Decision, Request
 from vault.documents import version_digests
-from vault.notice import Item, Notice, PaperWords, Words, notice
+from vault.permission import consent
+from vault.permission.consent import Acceptance, ConsentState, ConsentStatus, ConsentView, Decision, Request
+from vault.permission.notice import Item, Notice, PaperWords, Words, notice
 
 
 @dataclass(frozen=True, slots=True)

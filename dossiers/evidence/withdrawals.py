@@ -15,7 +15,7 @@ from dossiers.state import LIVE, Move, Status, resume_state
 from procedures.reasons import Code
 from store import outbox
 from store.database import Tx
-from vault import consent
+from vault.permission import consent
 
 
 async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, office: Office, now: datetime) -> UUID:

@@ -21,9 +21,9 @@ from resolvers.planning import PlannedEvidence, claim_labels, register_name
 from resolvers.problems import UserError
 from store.database import Tx
 from store.usage import UsageRow, my_data_usage
-from vault import consent as consents
-from vault.consent_views import REQUEST_LASTS, ConsentView
-from vault.notice import notice
+from vault.permission import consent as consents
+from vault.permission.notice import notice
+from vault.permission.views import REQUEST_LASTS, ConsentView
 
 
 @strawberry.type(description="One permission: for one purpose, to one recipient. `receipt` is signed.")

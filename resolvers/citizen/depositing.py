@@ -16,8 +16,8 @@ from resolvers.dossier import Dossier, find_dossier
 from resolvers.problems import BadInput, UserError
 from resolvers.scalars import Json
 from store.database import Tx
-from vault.intake import LARGEST_BYTES, MEDIA_TYPES
-from vault.uploads import Announcement
+from vault.intake.inspection import LARGEST_BYTES, MEDIA_TYPES
+from vault.intake.uploads import Announcement
 
 
 @strawberry.type(description="Where to send the bytes, once, before it expires.")

@@ -24,9 +24,9 @@ from store.embedded import Servers
 from tests.size import seed, sized
 from tests.vaults import Reliance, World, item_of, make_safe, make_world
 from vault import disclosure
-from vault.consent import withdraw_consent
 from vault.disclosure import Basis, UnderConsent
 from vault.errors import ConsentFault, ConsentMissing
+from vault.permission.consent import withdraw_consent
 from vault.records import Consent
 
 READERS = 8

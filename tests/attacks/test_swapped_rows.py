@@ -27,19 +27,19 @@ from tests.conftest import NewDatabase
 from tests.files import pdf, stream
 from tests.people import Somebody, citizen
 from tests.size import seed, sized
-from vault import keyrings
 from vault.deposits import Deposit, add_version, deposit
-from vault.envelope import SEGMENT_BYTES
 from vault.errors import KeyMissing, TamperedContent
 from vault.holding import Holding, Origin
-from vault.keyrings import LocalKeyRing
-from vault.keys import Keys
+from vault.intake.uploads import Announcement, create_upload, find_ticket, receive_upload, record_arrival
 from vault.notes import Note, read_note, write_note
 from vault.opening import open_claims, open_content
 from vault.records import DocumentVersion
 from vault.safe import Safe
+from vault.sealing import keyrings
+from vault.sealing.envelope import SEGMENT_BYTES
+from vault.sealing.keyrings import LocalKeyRing
+from vault.sealing.keys import Keys
 from vault.subjects import profile_of
-from vault.uploads import Announcement, create_upload, find_ticket, receive_upload, record_arrival
 
 TYPE = "land-use-certificate"
 SEALED = ("wrapped_key", "claims", "sealed_sha256", "blob")

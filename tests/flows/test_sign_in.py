@@ -32,11 +32,11 @@ from sandbox.identity import Settings, citizen_accounts, create_app, officer_acc
 from sandbox.people import PEOPLE
 from store.database import Database
 from store.embedded import Servers
-from vault.blobs import LocalBlobs
-from vault.keyrings import LocalKeyRing
-from vault.keyrings import create as create_ring
-from vault.keys import Keys
 from vault.safe import Safe
+from vault.sealing.blobs import LocalBlobs
+from vault.sealing.keyrings import LocalKeyRing
+from vault.sealing.keyrings import create as create_ring
+from vault.sealing.keys import Keys
 
 ISSUER = "https://idp.sandbox.example"
 LOOPBACK, PUBLIC = "http://127.0.0.1:8000", "https://kho.example.gov.vn"

@@ -183,3 +183,21 @@ def test_rank_comes_before_cost(component: str) -> None:
     del conditions["components"][component]
     altered = changed_to(component_annotations=notes, conditions=conditions)
     assert who_notices(altered, WORLDS[:1]) == {"oracle", "planner"}
+
+
+def test_each_accepted_paper_alone_serves_while_all_registers_are_down() -> None:
+    """What is held never waits for a register, and nothing but the accepted paper serves."""
+    oracle, scene = as_committed().oracle, as_committed().scene
+    wrong = []
+    for name, body in oracle.procedures.items():
+        accepted = (oracle.accepted(body, component, ORDINARY_DAY) for component in body["components"])
+        papers = sorted({paper for papers in accepted for paper in papers})
+        for case, paper in ((case, paper) for case in oracle.cases(name) for paper in papers):
+            for world in only_paper(paper):
+                expected = oracle.outcomes(name, case, world)
+                found = {
+                    number: outcome for number, (outcome, _) in planned(scene, name, case, world).items()
+                }
+                if found != expected:
+                    wrong.append(f"{name} [{case.label}], {world.name}: {expected}, the planner says {found}")
+    assert not wrong, "\n".join(wrong)

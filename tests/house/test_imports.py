@@ -23,7 +23,9 @@ BREACHES: dict[str, dict[str, str]] = {
     "GraphQL and HTTP stop at the resolvers": {"dossiers/filing.py": "import strawberry\n"},
     "Resolvers neither query nor encrypt": {"resolvers/dossier.py": "import sqlalchemy\n"},
     "One module speaks jose": {"auth/oidc.py": "from jose import jwt\n"},
-    "Only the vault touches envelopes and its own rows": {"dossiers/filing.py": "import vault.sealing.envelope\n"},
+    "Only the vault touches envelopes and its own rows": {
+        "dossiers/filing.py": "import vault.sealing.envelope\n"
+    },
     "Pure cores reach no database": {"store/merkle.py": "import store.database\n"},
     "The policy decides without a database": {"auth/policy.py": "import store.database\n"},
     "The sandbox and the rooms do not know each other": {"sandbox/facts.py": "import store.identifiers\n"},

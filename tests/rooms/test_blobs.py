@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from vault.blob_files import CHUNK_BYTES
-from vault.blobs import LocalBlobs, new_name
 from vault.errors import BlobMissing, StorageFailed
+from vault.sealing.blob_files import CHUNK_BYTES
+from vault.sealing.blobs import LocalBlobs, new_name
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

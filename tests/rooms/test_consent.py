@@ -17,7 +17,10 @@ from store.database import Database
 from store.embedded import Servers
 from store.identifiers import new_id
 from tests.vaults import LAND, PARCEL, PURPOSE, World, item_of, make_safe, make_world, words_for
-from vault.consent import (
+from vault.deposits import Deposit
+from vault.errors import ConsentSettled, ConsentStale
+from vault.holding import Origin
+from vault.permission.consent import (
     Acceptance,
     ConsentStatus,
     ConsentView,
@@ -32,10 +35,7 @@ from vault.consent import (
     request_consent,
     withdraw_consent,
 )
-from vault.deposits import Deposit
-from vault.errors import ConsentSettled, ConsentStale
-from vault.holding import Origin
-from vault.notice import CONSENT_LASTS, Item, notice
+from vault.permission.notice import CONSENT_LASTS, Item, notice
 
 PARENT = "parent"
 

@@ -19,7 +19,6 @@ from store.embedded import Servers
 from store.identifiers import new_id
 from tests.files import pdf
 from tests.vaults import LAND, PARCEL, PURPOSE, Reliance, World, item_of, make_safe, make_world, words_for
-from vault.consent import Request, request_consent, withdraw_consent
 from vault.deposits import Deposit
 from vault.disclosure import Disclosure, HandedIn, UnderConsent, UnderDuty, disclose
 from vault.documents import Dispute, dispute_claim, remove_document
@@ -32,8 +31,9 @@ from vault.errors import (
     TamperedContent,
 )
 from vault.holding import Origin
-from vault.notice import CONSENT_LASTS, Item
 from vault.opening import Disclosed
+from vault.permission.consent import Request, request_consent, withdraw_consent
+from vault.permission.notice import CONSENT_LASTS, Item
 
 AREA, SHEET, NUMBER = "land.area_m2@land", "land.map_sheet@land", "land.parcel_number@land"
 ARTICLE = "Luật Đất đai 2024, Điều 166"

@@ -13,12 +13,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from store.identifiers import new_id
-from vault import keyrings
-from vault.envelope import Context
 from vault.errors import KeyMissing, KeyRingRefused, SubjectShredded, TamperedContent
-from vault.keyrings import LocalKeyRing
-from vault.keys import Keys
 from vault.safe import Safe
+from vault.sealing import keyrings
+from vault.sealing.envelope import Context
+from vault.sealing.keyrings import LocalKeyRing
+from vault.sealing.keys import Keys
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from store.errors import WallsBroken
 from store.migrate import OPEN_TABLES, assert_walls, upgrade
 from store.records import Record
 from tests.conftest import NewDatabase
-from vault.key_records import KeyRecord
+from vault.sealing.key_records import KeyRecord
 
 PERSONAL = (
     "subject_id",

@@ -23,9 +23,8 @@ from tests.files import jpeg, jpeg_head, pdf, png, stream
 from tests.people import Somebody, citizen, officer
 from tests.size import sized
 from vault.errors import StorageFailed, SubjectShredded, TamperedContent, UploadFault, UploadRefused
-from vault.intake import LARGEST_BYTES
-from vault.safe import Safe
-from vault.uploads import (
+from vault.intake.inspection import LARGEST_BYTES
+from vault.intake.uploads import (
     LIFETIME,
     UNCLAIMED_NUMBER,
     Announced,
@@ -38,6 +37,7 @@ from vault.uploads import (
     receive_upload,
     record_arrival,
 )
+from vault.safe import Safe
 
 TYPE = "ban-ve-thiet-ke"
 

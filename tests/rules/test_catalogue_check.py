@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from procedures.catalogue import CatalogueFiles, read_catalogue
-from procedures.check import FaultKind, check, report, turning_days
+from procedures.checking.check import FaultKind, check, report, turning_days
 
 FOLDER = Path(__file__).parents[2] / "catalogue"
 TODAY = date(2026, 11, 21)

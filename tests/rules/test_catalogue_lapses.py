@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from procedures.catalogue import CatalogueFiles, read_catalogue
-from procedures.lapses import Follows, lapse_report, lapsing
+from procedures.checking.lapses import Follows, lapse_report, lapsing
 
 LAST_DAY = date(2027, 2, 28)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procedures.cover import BUDGET, MOST_OPTIONS, MOST_SLOTS, Cover, bits, find_cover
+from procedures.planning.cover import BUDGET, MOST_OPTIONS, MOST_SLOTS, Cover, bits, find_cover
 from tests.size import seed, sized
 
 Slots = list[list[int]]

@@ -20,9 +20,9 @@ from tink import secret_key_access, streaming_aead
 from tink.proto import aes_gcm_hkdf_streaming_pb2, common_pb2, tink_pb2
 
 from tests.size import seed, sized
-from vault import envelope
-from vault.envelope import SEGMENT_BYTES, Context, OpeningStream, SealingStream
 from vault.errors import TamperedContent
+from vault.sealing import envelope
+from vault.sealing.envelope import SEGMENT_BYTES, Context, OpeningStream, SealingStream
 
 KEY = bytes(range(32))
 PLACE = Context(

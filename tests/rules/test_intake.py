@@ -12,11 +12,12 @@ from pikepdf import Array, Dictionary, Name
 
 from tests.files import jpeg, jpeg_head, pdf, png, stream
 from tests.size import seed, sized
-from vault import intake, pdf_checks
 from vault.errors import UploadFault, UploadRefused
-from vault.images import MAX_PIXELS, JpegInspection, PngInspection
-from vault.intake import LARGEST_BYTES
-from vault.pdf_checks import HELD_BYTES, MAX_PAGES, HeldPdf, PassingPdf
+from vault.intake import inspection as intake
+from vault.intake import pdf_checks
+from vault.intake.images import MAX_PIXELS, JpegInspection, PngInspection
+from vault.intake.inspection import LARGEST_BYTES
+from vault.intake.pdf_checks import HELD_BYTES, MAX_PAGES, HeldPdf, PassingPdf
 
 PDF, JPEG, PNG = "application/pdf", "image/jpeg", "image/png"
 

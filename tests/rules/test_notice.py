@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from vault.notice import Item, PaperWords, Words, notice
+from vault.permission.notice import Item, PaperWords, Words, notice
 
 MAI = UUID(int=1)
 VERSION = UUID("01993c5e-8a10-7c3e-8a10-0000deadbeef")

@@ -9,10 +9,10 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from procedures.disclosure import ASK, CLAIM, DAY, DOCUMENT, PENDING, REGISTER, SENSITIVITY, SHOW
 from procedures.law import Law, Requirement
 from procedures.plan import Filing, Outcome, Plan, Planned, Probe
 from procedures.planner import plan
+from procedures.planning.disclosure import ASK, CLAIM, DAY, DOCUMENT, PENDING, REGISTER, SENSITIVITY, SHOW
 from procedures.reasons import Code, words
 from tests.rules.planning import DOSSIER, holding, some
 from tests.rules.random_filings import (

@@ -17,8 +17,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from vault.blob_files import CHUNK_BYTES, PART, PartFile, SealedFile, failing, folder_of, sync_folder
 from vault.errors import BlobMissing, StorageFailed
+from vault.sealing.blob_files import CHUNK_BYTES, PART, PartFile, SealedFile, failing, folder_of, sync_folder
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _ORPHANS: Final = "orphans.json"

@@ -9,8 +9,8 @@ in passing, more strictly. Plaintext never touches a disk.
 from typing import Final, Protocol
 
 from vault.errors import UploadFault, UploadRefused
-from vault.images import JpegInspection, PngInspection
-from vault.pdf_checks import HELD_BYTES, HeldPdf, PassingPdf
+from vault.intake.images import JpegInspection, PngInspection
+from vault.intake.pdf_checks import HELD_BYTES, HeldPdf, PassingPdf
 
 LARGEST_BYTES: Final = 100 * 1024 * 1024
 MEDIA_TYPES: Final = ("application/pdf", "image/jpeg", "image/png")

@@ -12,7 +12,7 @@ from auth.errors import NotFound
 from auth.facts import ConsentFacts
 from auth.policy import Action, reach, require
 from store.database import Tx
-from vault.notice import Item
+from vault.permission.notice import Item
 from vault.records import Consent
 
 REQUEST_LASTS = timedelta(days=30)

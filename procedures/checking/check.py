@@ -7,12 +7,12 @@ first; only a catalogue free of faults there is judged by its rules and, day by 
 from collections.abc import Sequence
 from datetime import date, timedelta
 
-from procedures.check_law import faults_of_law
-from procedures.check_links import faults_of_links
-from procedures.check_rules import faults_of_rules
-from procedures.check_words import faults_of_words
+from procedures.checking.faults import Fault, FaultKind
+from procedures.checking.of_law import faults_of_law
+from procedures.checking.of_links import faults_of_links
+from procedures.checking.of_rules import faults_of_rules
+from procedures.checking.of_words import faults_of_words
 from procedures.editions import CatalogueFiles, items
-from procedures.faults import Fault, FaultKind
 
 __all__ = ["Fault", "FaultKind", "check", "report", "turning_days"]
 

@@ -13,10 +13,10 @@ from typing import Any, Final, Protocol
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from vault import envelope
-from vault.blob_files import sync_folder
-from vault.envelope import Context
 from vault.errors import KeyMissing, KeyRingRefused
+from vault.sealing import envelope
+from vault.sealing.blob_files import sync_folder
+from vault.sealing.envelope import Context
 
 _FILE_VERSION: Final = 1
 _MAX_FILE_BYTES: Final = 64 * 1024

@@ -16,11 +16,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from vault import envelope
-from vault.envelope import Context, OpeningStream, SealingStream
 from vault.errors import KeyMissing, SubjectShredded, TamperedContent
-from vault.key_records import SealedKey
-from vault.keyrings import KeyRing
+from vault.sealing import envelope
+from vault.sealing.envelope import Context, OpeningStream, SealingStream
+from vault.sealing.key_records import SealedKey
+from vault.sealing.keyrings import KeyRing
 
 _FIRST: Final = 1
 

@@ -1,6 +1,6 @@
 """The confined PDF reader: one PDF on standard input, one word on standard output. A program, never imported.
 
-Run by `vault.pdf_checks` with nothing of ours in it: no key, no database, no setting. Before the first hostile
+Run by `vault.intake.pdf_checks` with nothing of ours in it: no key, no database, no setting. Before the first hostile
 byte is read it gives up new files, sockets and processes, disk writes, core dumps, and all but a little memory
 and time. The words are `accepted` or a value of `vault.errors.UploadFault`.
 """

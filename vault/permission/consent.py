@@ -1,9 +1,8 @@
 """Consent: asked for, given, refused, withdrawn. Once given, a row's content never changes; its history only grows.
 
-`vault.notice` makes the words, `vault.receipt` the signed record, `vault.consent_views` what others see of it;
-`vault.disclosure` is where consent counts. A consent row is locked after the dossier it serves, and no ledger
-row is written before the lock is held: the order of the log is the order in which permission was given, used
-and withdrawn.
+`notice` makes the words, `receipt` the signed record, `views` what others see of it; `vault.disclosure` is where
+consent counts. A consent row is locked after the dossier it serves, and no ledger row is written before the lock
+is held: the order of the log is the order in which permission was given, used and withdrawn.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,10 @@ from auth.policy import Action, reach, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
-from vault.consent_views import (
+from vault.errors import ConsentSettled, ConsentStale
+from vault.permission.notice import CONSENT_LASTS, Item, Words, notice
+from vault.permission.receipt import sign_receipt
+from vault.permission.views import (
     ConsentState,
     ConsentStatus,
     ConsentView,
@@ -30,9 +32,6 @@ from vault.consent_views import (
     status_at,
     view,
 )
-from vault.errors import ConsentSettled, ConsentStale
-from vault.notice import CONSENT_LASTS, Item, Words, notice
-from vault.receipt import sign_receipt
 from vault.records import Consent, ConsentEvent
 from vault.safe import Safe
 

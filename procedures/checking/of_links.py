@@ -1,14 +1,14 @@
 """Faults between items: references to nothing, doubles, periods that overlap.
 
-Pure; part of `procedures.check`.
+Pure; part of `procedures.checking.check`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
+from procedures.checking.faults import Fault, FaultKind, Row, components, located
 from procedures.editions import TABLES, CatalogueFiles, day
-from procedures.faults import Fault, FaultKind, Row, components, located
 
 _AGENCIES, _TYPES, _DATABASES = "agency_types", "document_types", "databases"
 _RULES = "rules"

@@ -1,6 +1,6 @@
 """One sealed file on disk, being written or open for reading, and the folder it lies in.
 
-What blocks here is called in a thread; `vault.blobs` gives the asynchronous face.
+What blocks here is called in a thread; `vault.sealing.blobs` gives the asynchronous face.
 
 Folders are walked by descriptor and never through links, so nobody who plants one leads a write elsewhere.
 """

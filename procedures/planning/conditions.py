@@ -6,9 +6,9 @@ Pure. What cannot be decided yet counts as asked for: the plan never hides a pap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from procedures.evidence import Shelf, subjects_of
 from procedures.law import Condition, ConditionKind, Duty, OutcomeClass, Requirement
 from procedures.plan import Filing, Reason
+from procedures.planning.evidence import Shelf, subjects_of
 from procedures.reasons import Code
 from vault.holding import Status
 

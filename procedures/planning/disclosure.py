@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from procedures.cover import Cover, bits, find_cover
-from procedures.evidence import Held, Readable
 from procedures.law import Requirement
 from procedures.plan import Filing, Probe
+from procedures.planning.cover import Cover, bits, find_cover
+from procedures.planning.evidence import Held, Readable
 from vault.holding import Holding
 
 CLAIM = 1

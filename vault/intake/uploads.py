@@ -22,12 +22,12 @@ from auth.facts import SubjectFacts, UploadFacts
 from auth.policy import Action, require
 from store.database import Tx
 from store.identifiers import new_id
-from vault import intake
-from vault.blobs import Sink, new_name
 from vault.errors import UploadFault, UploadRefused
-from vault.keys import Keys, VersionKey
+from vault.intake import inspection as intake
 from vault.records import Upload
 from vault.safe import Safe
+from vault.sealing.blobs import Sink, new_name
+from vault.sealing.keys import Keys, VersionKey
 
 LIFETIME: Final = timedelta(hours=24)
 """From announcement to claim; bytes unclaimed by then are swept."""

@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from procedures.fitness import WITHOUT_OBJECT, Candidate, Fit, Kinds, claims_proving, deposited_here, judge
 from procedures.law import AcceptedType, RegisterSource, Requirement
 from procedures.plan import Filing, Probe, Reason, RegisterQuestion, Rejected, Unread
+from procedures.planning.fitness import (
+    WITHOUT_OBJECT,
+    Candidate,
+    Fit,
+    Kinds,
+    claims_proving,
+    deposited_here,
+    judge,
+)
 from procedures.reasons import Code
 from vault.holding import Holding, Origin
 

@@ -1,15 +1,15 @@
 """Faults of a catalogue as law: requirements nothing can meet, papers accepted that cannot serve.
 
-Pure; part of `procedures.check`. Expects a catalogue whose files have no fault of their own.
+Pure; part of `procedures.checking.check`. Expects a catalogue whose files have no fault of their own.
 """
 
 from collections.abc import Iterable, Iterator
 from datetime import date
 
 from procedures.catalogue import law_on
-from procedures.check_rules import EVIDENCE
+from procedures.checking.faults import Fault, FaultKind, Row, components
+from procedures.checking.of_rules import EVIDENCE
 from procedures.editions import CatalogueFiles
-from procedures.faults import Fault, FaultKind, Row, components
 from procedures.law import ClaimNeed, Law, Requirement
 
 

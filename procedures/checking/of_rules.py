@@ -1,13 +1,13 @@
 """Faults of the rules of reuse: no article, no exclusions, a database that does not attest the paper.
 
-Pure; part of `procedures.check`. Expects a catalogue without dangling references.
+Pure; part of `procedures.checking.check`. Expects a catalogue without dangling references.
 """
 
 from collections.abc import Iterator
 
+from procedures.checking.faults import Fault, FaultKind, Row, components, located
 from procedures.editions import CatalogueFiles
 from procedures.equivalences import Asked, in_scope, members
-from procedures.faults import Fault, FaultKind, Row, components, located
 from procedures.law import OutcomeClass
 
 EVIDENCE = frozenset({OutcomeClass.EVIDENCE, OutcomeClass.SHOW, OutcomeClass.SURRENDER})

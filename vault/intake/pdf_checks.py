@@ -1,7 +1,7 @@
 """PDFs judged: held in memory and taken apart in a confined process, or, when larger, by what passes by.
 
 A PDF reader is the likeliest place for hostile bytes to break out, so it runs where no key is: in a child process
-without files, network, other processes, much memory or much time (`vault/pdf_reader.py`).
+without files, network, other processes, much memory or much time (`vault/intake/pdf_reader.py`).
 """
 
 import asyncio

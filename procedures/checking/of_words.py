@@ -1,14 +1,14 @@
 """Faults inside items: words outside their lists, and what the law's text leaves to the catalogue and is missing.
 
-Pure; part of `procedures.check`.
+Pure; part of `procedures.checking.check`.
 """
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from procedures.checking.faults import Fault, FaultKind, Row, components, located
 from procedures.editions import CatalogueFiles
-from procedures.faults import Fault, FaultKind, Row, components, located
 from procedures.law import ConditionKind, Duty, ObjectKind, OutcomeClass
 from procedures.law_book import situation_tests
 

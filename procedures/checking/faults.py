@@ -1,6 +1,6 @@
 """What a refused catalogue is told: kinds of fault, and where in which file.
 
-Pure. Used by the two halves of the check; `procedures.check` is what others call.
+Pure. Used by the two halves of the check; `procedures.checking.check` is what others call.
 """
 
 from collections.abc import Iterator

@@ -14,7 +14,7 @@ import rfc8785
 from auth.caller import Caller
 from auth.errors import TokenRefused
 from auth.tokens import CONSENT_RECEIPT, Tokens
-from vault.notice import TEMPLATE
+from vault.permission.notice import TEMPLATE
 from vault.records import Consent
 
 SCHEMA_VERSION = "vn-27560/1"

@@ -1,0 +1,498 @@
+"""The second wall alone: whatever statement reaches the database, a caller meets only rows of their own.
+
+Nothing here passes the policy of `auth`. Expectations are written by hand per table and caller.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from auth.records import Mandate
+from dossiers.records import Dossier, DossierEvent, DossierEvidence, DossierParty, Notice
+from store.database import Actor, Database
+from store.embedded import Servers
+from store.identifiers import new_id
+from store.migrate import OPEN_TABLES
+from store.records import PastRequest, Record
+from tests.attacks import row_level_world as world
+from tests.attacks.row_level_world import (
+    ANONYMOUS,
+    AT,
+    CALLERS,
+    HOA,
+    ID,
+    LAN,
+    MINH,
+    NOBODY,
+    OFFICER_A,
+    OFFICER_B,
+    VERSION,
+    plant,
+)
+from vault.records import Consent, ConsentEvent, Document, DocumentVersion, SealedNote, Share, Subject, Upload
+
+
+@pytest.fixture
+async def planted(database: Database, owner: AsyncEngine) -> AsyncIterator[Database]:
+    async with owner.begin() as connection:
+        await plant(connection)
+    yield database
+
+
+Seen = dict[str, set[str]]
+
+WITH_DOSSIER: Seen = {
+    "lan": {"lan_filing", "lan_draft"},
+    "minh": {"minh_filing"},
+    "officer_a": {"lan_filing"},
+    "officer_b": {"minh_filing"},
+}
+ONLY_THE_FILING: Seen = {"lan": {"lan_filing"}, "officer_a": {"lan_filing"}}
+
+EXPECTED: dict[str, tuple[str, Seen]] = {
+    "subjects": (
+        "id",
+        {
+            "lan": {"lan"},
+            "minh": {"minh"},
+            "hoa": {"hoa"},
+            "officer_a": {"lan", "hoa"},
+            "officer_b": {"minh"},
+        },
+    ),
+    "documents": (
+        "id",
+        {
+            "lan": {"lan_used", "lan_kept", "lan_issued"},
+            "minh": {"minh_used"},
+            "hoa": {"hoa_asked"},
+            "officer_a": {"lan_used", "lan_issued"},
+            "officer_b": {"minh_used"},
+        },
+    ),
+    "document_versions": (
+        "document_id",
+        {
+            "lan": {"lan_used", "lan_kept", "lan_issued"},
+            "minh": {"minh_used"},
+            "hoa": {"hoa_asked"},
+            "officer_a": {"lan_used"},
+            "officer_b": {"minh_used"},
+        },
+    ),
+    "uploads": ("created_by", {"lan": {"lan"}, "officer_a": {"officer_a"}}),
+    "consents": ("id", {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}}),
+    "consent_events": (
+        "consent_id",
+        {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}},
+    ),
+    "shares": ("subject_id", {"lan": {"lan"}}),
+    "sealed_notes": (
+        "owner_ref",
+        {
+            "lan": {"lan_filing", "lan_draft", "filing_ask", "draft_ask"},
+            "minh": {"minh_filing"},
+            "officer_a": {"lan_filing", "filing_ask"},
+            "officer_b": {"minh_filing"},
+        },
+    ),
+    "officers": ("id", {"officer_a": {"officer_a"}, "officer_b": {"officer_b"}}),
+    "mandates": ("actor_id", {"lan": {"lan"}}),
+    "dossiers": ("id", WITH_DOSSIER),
+    "dossier_parties": ("dossier_id", WITH_DOSSIER),
+    "dossier_requirements": ("dossier_id", WITH_DOSSIER),
+    "dossier_evidence": ("dossier_id", WITH_DOSSIER),
+    "dossier_asks": ("dossier_id", {**WITH_DOSSIER, "minh": set(), "officer_b": set()}),
+    "dossier_overrides": ("dossier_id", ONLY_THE_FILING),
+    "dossier_events": ("dossier_id", WITH_DOSSIER),
+    "register_probes": ("dossier_id", WITH_DOSSIER),
+    "dossier_results": ("dossier_id", ONLY_THE_FILING),
+    "notices": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
+    "ledger": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
+    "past_requests": ("caller", {"lan": {"citizen:lan"}, "minh": {"citizen:minh"}}),
+}
+SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters"}
+"""Hashes of parcels and daily counters: no person, no dossier."""
+NEVER_READ = {"accounts", "sessions", "login_states", "outbox"}
+NAMES = {str(value): label for label, value in ID.items()} | {
+    f"citizen:{ID[who]}": f"citizen:{who}" for who in ID
+}
+
+
+def test_every_walled_table_has_an_expectation() -> None:
+    tables = {table.name for table in Record.metadata.sorted_tables} - OPEN_TABLES
+    assert tables == set(EXPECTED) | SHARED_BY_ALL_SIGNED_IN | NEVER_READ
+
+
+@pytest.mark.parametrize("table", EXPECTED)
+async def test_each_caller_sees_exactly_their_rows(planted: Database, table: str) -> None:
+    column, expected = EXPECTED[table]
+    seen = {}
+    for name, actor in CALLERS.items():
+        async with planted.reading(actor) as tx:
+            rows = await tx.scalars(text(f"SELECT {column}::text FROM {table}"))
+            seen[name] = {NAMES[row] for row in rows}
+    assert seen == {name: expected.get(name, set()) for name in CALLERS}
+
+
+@pytest.mark.parametrize("table", sorted(SHARED_BY_ALL_SIGNED_IN))
+async def test_impersonal_tables_are_for_the_signed_in(planted: Database, table: str) -> None:
+    for actor in CALLERS.values():
+        async with planted.reading(actor) as tx:
+            count = await tx.scalar(text(f"SELECT count(*) FROM {table}"))
+        assert count == (1 if actor.kind in ("citizen", "officer") else 0)
+
+
+@pytest.mark.parametrize("table", sorted(NEVER_READ))
+async def test_secrets_have_no_direct_reader(planted: Database, table: str) -> None:
+    for actor in CALLERS.values():
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with planted.reading(actor) as tx:
+                await tx.execute(text(f"SELECT FROM {table}"))
+
+
+async def sees_paper(database: Database, actor: Actor, label: str) -> tuple[bool, bool]:
+    """Whether the caller sees the document row and its version row."""
+    async with database.reading(actor) as tx:
+        document = await tx.scalar(select(Document.id).where(Document.id == ID[label]))
+        version = await tx.scalar(select(DocumentVersion.id).where(DocumentVersion.id == VERSION[label]))
+    return document is not None, version is not None
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "UPDATE consents SET withdrawn_at = now() WHERE status = 'GIVEN'",
+        "UPDATE consents SET status = 'WITHDRAWN' WHERE status = 'GIVEN'",
+        "ALTER TABLE consents DISABLE TRIGGER keep_consent;"
+        " UPDATE consents SET valid_until = '2026-11-21' WHERE status = 'GIVEN';"
+        " ALTER TABLE consents ENABLE TRIGGER keep_consent",
+        "UPDATE dossier_evidence SET revoked_at = now()",
+        "UPDATE dossiers SET status = 0, submitted_at = NULL",
+        "DELETE FROM dossier_evidence",
+    ],
+)
+async def test_an_ended_basis_ends_the_agencys_sight(
+    planted: Database, owner: AsyncEngine, ending: str
+) -> None:
+    assert await sees_paper(planted, OFFICER_A, "lan_used") == (True, True)
+    async with owner.begin() as connection:
+        for statement in ending.split(";"):
+            await connection.execute(text(statement))
+    assert await sees_paper(planted, OFFICER_A, "lan_used") == (False, False)
+    assert await sees_paper(planted, LAN, "lan_used") == (True, True)
+
+
+async def test_an_agency_keeps_naming_what_it_issued_without_its_content(planted: Database) -> None:
+    assert await sees_paper(planted, OFFICER_A, "lan_issued") == (True, False)
+    assert await sees_paper(planted, OFFICER_B, "lan_issued") == (False, False)
+
+
+async def test_another_version_than_the_one_agreed_to_stays_hidden(
+    planted: Database, owner: AsyncEngine
+) -> None:
+    newer = world.version("lan_used", ID["lan"], id=new_id(), number=2)
+    async with owner.begin() as connection:
+        await connection.execute(insert(DocumentVersion).values(**newer))
+    async with planted.reading(OFFICER_A) as tx:
+        assert set(await tx.scalars(select(DocumentVersion.number))) == {1}
+
+
+FORBIDDEN: dict[str, tuple[Actor, type[Record], dict[str, Any]]] = {
+    "a document in another's vault": (MINH, Document, world.document("new", ID["lan"])),
+    "a version of another's document": (
+        MINH,
+        DocumentVersion,
+        world.version("lan_used", ID["lan"], id=new_id(), number=2),
+    ),
+    "a version of another's document as one's own": (
+        MINH,
+        DocumentVersion,
+        world.version("lan_used", ID["minh"], id=new_id(), number=2),
+    ),
+    "a paper that claims to be issued": (
+        LAN,
+        Document,
+        world.document("new", ID["lan"], origin="issued", level=1, issuer_agency=ID["agency_a"]),
+    ),
+    "a paper that claims to be digitised": (
+        LAN,
+        Document,
+        world.document("new", ID["lan"], origin="digitised", level=2),
+    ),
+    "a paper issued in another agency's name": (
+        OFFICER_B,
+        Document,
+        world.document("new", ID["lan"], origin="issued", level=1, issuer_agency=ID["agency_a"]),
+    ),
+    "a self-declared paper put in by an officer": (OFFICER_A, Document, world.document("new", ID["lan"])),
+    "a register answer for a filing elsewhere": (
+        OFFICER_B,
+        Document,
+        world.document("new", ID["lan"], origin="register", level=1, bound_to=ID["lan_filing"]),
+    ),
+    "another's upload": (MINH, Upload, world.upload("lan")),
+    "another's share": (MINH, Share, world.share(b"z" * 32)),
+    "another's note": (MINH, SealedNote, world.note("lan", "lan_filing", kind="reason")),
+    "an officer's note on a draft": (OFFICER_A, SealedNote, world.note("lan", "lan_draft", kind="reason")),
+    "an officer's note on a filing elsewhere": (
+        OFFICER_B,
+        SealedNote,
+        world.note("lan", "lan_filing", kind="reason"),
+    ),
+    "a consent given for another": (LAN, Consent, world.consent("new", "hoa", "GIVEN")),
+    "a consent given by an officer": (OFFICER_A, Consent, world.consent("new", "lan", "GIVEN")),
+    "a request to somebody outside the filing": (LAN, Consent, world.consent("new", "minh", "REQUESTED")),
+    "a request by an agency for another": (
+        OFFICER_A,
+        Consent,
+        world.consent("new", "hoa", "REQUESTED", recipient_agency=ID["agency_b"]),
+    ),
+    "an event of another's consent": (
+        MINH,
+        ConsentEvent,
+        {"id": new_id(), "consent_id": ID["given"], "state": "Withdrawn", "at": AT},
+    ),
+    "a mandate for another": (
+        MINH,
+        Mandate,
+        {
+            "id": new_id(),
+            "actor_id": ID["lan"],
+            "subject_id": ID["minh"],
+            "basis": "PROXY",
+            "relation": "friend",
+            "scope": [],
+            "evidence": "",
+            "valid_from": AT,
+        },
+    ),
+    "a filing in another's name": (
+        MINH,
+        Dossier,
+        {**world.dossier("new", "lan", "agency_a", 0), "id": new_id()},
+    ),
+    "a filing for another": (
+        MINH,
+        Dossier,
+        {**world.dossier("new", "minh", "agency_a", 0), "id": new_id(), "applicant_id": ID["lan"]},
+    ),
+    "a filing by an officer": (
+        OFFICER_A,
+        Dossier,
+        {**world.dossier("new", "lan", "agency_a", 4), "id": new_id()},
+    ),
+    "oneself as party of another's filing": (
+        MINH,
+        DossierParty,
+        {"dossier_id": ID["lan_filing"], "role": "x", "subject_id": ID["minh"]},
+    ),
+    "evidence in a filing elsewhere": (
+        OFFICER_B,
+        DossierEvidence,
+        world.evidence("lan_filing", "lan_kept", "lan", "LEGAL_DUTY", None),
+    ),
+    "an event in a draft by its future agency": (OFFICER_A, DossierEvent, world.event("lan_draft")),
+    "a notice by nobody signed in": (
+        ANONYMOUS,
+        Notice,
+        {"id": new_id(), "subject_id": ID["lan"], "code": "x", "params": {}, "at": AT},
+    ),
+    "another's past request": (MINH, PastRequest, world.past_request("citizen", "lan")),
+}
+
+
+@pytest.mark.parametrize("wish", FORBIDDEN)
+async def test_nothing_is_written_for_somebody_else(planted: Database, owner: AsyncEngine, wish: str) -> None:
+    actor, record, row = FORBIDDEN[wish]
+    count = text(f"SELECT count(*) FROM {record.__tablename__}")
+    async with owner.connect() as connection:
+        before = await connection.scalar(count)
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with planted.writing(actor) as tx:
+            await tx.execute(insert(record).values(**row))
+    async with owner.connect() as connection:
+        assert await connection.scalar(count) == before
+
+
+async def test_what_the_desk_and_its_people_do_write_is_let_through(planted: Database) -> None:
+    issued = world.document("new", ID["minh"], origin="digitised", level=2, issuer_agency=ID["agency_a"])
+    fetched = world.document("new", ID["lan"], origin="register", level=1, bound_to=ID["lan_filing"])
+    async with planted.writing(OFFICER_A) as tx:
+        await tx.execute(insert(Document).values(**issued))
+        await tx.execute(
+            insert(DocumentVersion).values(**world.version("new", ID["minh"], document_id=issued["id"]))
+        )
+        await tx.execute(insert(Document).values(**fetched))
+        await tx.execute(insert(SealedNote).values(**world.note("lan", "override", kind="reason")))
+        await tx.execute(insert(DossierEvent).values(**world.event("lan_filing")))
+    async with planted.writing(LAN) as tx:
+        await tx.execute(insert(Consent).values(**world.consent("new", "hoa", "REQUESTED")))
+        await tx.execute(
+            insert(ConsentEvent).values(id=new_id(), consent_id=ID["requested"], state="Requested", at=AT)
+        )
+    assert (await sees_paper(planted, MINH, "minh_used"))[0]
+    async with planted.reading(MINH) as tx:
+        assert issued["id"] in set(await tx.scalars(select(Document.id)))
+
+
+@pytest.mark.parametrize(
+    "actor", [MINH, HOA, OFFICER_B, ANONYMOUS, NOBODY], ids=lambda actor: actor.kind or "nobody"
+)
+async def test_nothing_of_somebody_else_is_changed(
+    planted: Database, owner: AsyncEngine, actor: Actor
+) -> None:
+    targets = (
+        (Document, Document.status, "revoked"),
+        (DocumentVersion, DocumentVersion.disputed, ["x"]),
+        (Consent, Consent.status, "WITHDRAWN"),
+        (Share, Share.max_uses, 99),
+        (Dossier, Dossier.status, 10),
+        (SealedNote, SealedNote.sealed, b"x"),
+        (Notice, Notice.read_at, AT),
+    )
+    lan = {Dossier: Dossier.applicant_id}
+    for record, column, value in targets:
+        mine = lan.get(record, getattr(record, "subject_id", None))
+        try:
+            async with planted.writing(actor) as tx:
+                changed = await tx.execute(update(record).where(mine == ID["lan"]).values({column: value}))
+                assert changed.rowcount == 0
+        except DBAPIError as refused:
+            assert "permission denied" in str(refused)
+    async with owner.connect() as connection:
+        assert await connection.scalar(select(Dossier.status).where(Dossier.id == ID["lan_filing"])) == 4
+
+
+async def test_an_officer_can_lock_a_consent_and_not_change_it(planted: Database) -> None:
+    async with planted.writing(OFFICER_A) as tx:
+        held = await tx.scalar(select(Consent.id).where(Consent.id == ID["given"]).with_for_update(read=True))
+        assert held == ID["given"]
+    for change in ({"status": "WITHDRAWN"}, {"items": [{"claims": ["more"]}]}):
+        with pytest.raises(DBAPIError, match=r"row-level security|cannot be changed"):
+            async with planted.writing(OFFICER_A) as tx:
+                await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(**change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"items": [{"claims": ["more"]}]},
+        {"purpose": "another"},
+        {"recipient_agency": ID["agency_b"]},
+        {"valid_until": None},
+        {"notice_sha256": "y"},
+        {"receipt": "forged"},
+        {"given_at": None},
+    ],
+    ids=str,
+)
+async def test_a_given_consent_never_changes_what_it_says(planted: Database, change: dict[str, Any]) -> None:
+    with pytest.raises(DBAPIError, match="cannot be changed"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(**change))
+
+
+async def test_a_withdrawal_cannot_be_undone(planted: Database) -> None:
+    async with planted.writing(LAN) as tx:
+        await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(withdrawn_at=AT))
+    with pytest.raises(DBAPIError, match="cannot be undone"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(withdrawn_at=None))
+
+
+async def test_where_a_paper_comes_from_is_fixed(planted: Database) -> None:
+    for change in ("origin = 'issued'", "level = 1", "type = 'x'", "issuer_agency = id", "subject_id = id"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with planted.writing(LAN) as tx:
+                await tx.execute(text(f"UPDATE documents SET {change}"))
+
+
+async def test_sight_does_not_leak_over_a_pooled_connection(planted: Database, servers: Servers) -> None:
+    one = Database(servers.url, pool_size=1)
+
+    async def fail() -> None:
+        async with one.writing(LAN) as tx:
+            assert (await tx.scalars(select(Subject.id))).all() == [ID["lan"]]
+            raise LookupError
+
+    try:
+        for _ in range(3):
+            with pytest.raises(LookupError):
+                await fail()
+            async with one.reading(OFFICER_A) as tx:
+                assert len((await tx.scalars(select(Subject.id))).all()) == 2
+            async with one.engine.connect() as connection:
+                assert (await connection.execute(text("SELECT FROM subjects"))).all() == []
+                left = text(
+                    "SELECT current_setting('app.actor_kind', true), current_setting('app.subjects', true)"
+                )
+                assert (await connection.execute(left)).one() in [("", ""), (None, None)]
+    finally:
+        await one.close()
+
+
+async def test_parallel_callers_each_keep_their_own_sight(planted: Database) -> None:
+    async def look(actor: Actor) -> list[UUID]:
+        async with planted.reading(actor) as tx:
+            return list(await tx.scalars(select(Subject.id)))
+
+    seen = await asyncio.gather(*(look(actor) for actor in (LAN, MINH, HOA) * 15))
+    assert seen == [[ID["lan"]], [ID["minh"]], [ID["hoa"]]] * 15
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SET ROLE motlan_owner",
+        "SET SESSION AUTHORIZATION motlan_owner",
+        "ALTER TABLE documents DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE documents NO FORCE ROW LEVEL SECURITY",
+        "CREATE POLICY hole ON documents USING (true)",
+        "DROP POLICY own ON documents",
+        "ALTER ROLE motlan_app BYPASSRLS",
+        "CREATE TABLE mine (id int)",
+        "CREATE TEMPORARY TABLE mine (id int)",
+        "CREATE FUNCTION app_kind() RETURNS text LANGUAGE sql AS $$ SELECT 'officer' $$",
+        "CREATE OR REPLACE FUNCTION app_subjects() RETURNS uuid[] LANGUAGE sql AS $$ SELECT '{}'::uuid[] $$",
+        "CREATE SCHEMA mine",
+        "TRUNCATE documents",
+        "DELETE FROM documents",
+        "DELETE FROM dossiers",
+        "COPY documents TO PROGRAM 'cat'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT setval('ledger_id_seq', 1)",
+        "SET session_replication_role = replica",
+        "ALTER TABLE consents DISABLE TRIGGER keep_consent",
+    ],
+)
+async def test_the_application_cannot_take_the_wall_down(planted: Database, statement: str) -> None:
+    with pytest.raises(DBAPIError, match=r"permission denied|must be (owner|able)|only roles|relation"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(text(statement))
+    assert (await sees_paper(planted, LAN, "lan_used"), await sees_paper(planted, MINH, "lan_used")) == (
+        (True, True),
+        (False, False),
+    )
+
+
+async def test_switching_row_security_off_yields_an_error_and_no_rows(planted: Database) -> None:
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(text("SET LOCAL row_security = off"))
+            await tx.execute(text("SELECT FROM documents"))
+
+
+async def test_a_leaky_condition_is_judged_after_the_policy(planted: Database) -> None:
+    # A condition that raises on another's row would tell that the row exists.
+    async with planted.reading(MINH) as tx:
+        bait = text(
+            "SELECT count(*) FROM documents WHERE 1 / (CASE WHEN subject_id = :lan THEN 0 ELSE 1 END) = 1"
+        )
+        assert await tx.scalar(bait, {"lan": ID["lan"]}) == 1

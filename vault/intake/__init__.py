@@ -1,0 +1,1 @@
+"""How bytes enter: announced, judged while they pass, sealed before they rest."""

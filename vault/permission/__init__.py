@@ -1,0 +1,1 @@
+"""Consent: its words, its signed record, its life."""

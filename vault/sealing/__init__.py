@@ -1,0 +1,1 @@
+"""Keys, envelopes and sealed files: nothing here knows what a paper means."""
