@@ -65,6 +65,7 @@ async def new_database(embedded: Embedded) -> NewDatabase:
         name = f"motlan_{made}"
         root = await _superuser(embedded, template)
         await root.execute(f"CREATE DATABASE {name} TEMPLATE motlan OWNER motlan_owner STRATEGY file_copy")
+        await root.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         await root.execute(f"GRANT CONNECT ON DATABASE {name} TO motlan_app, motlan_work")
         await root.close()
         return replace(

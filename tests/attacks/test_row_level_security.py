@@ -4,45 +4,37 @@ Nothing here passes the policy of `auth`. Expectations are written by hand per t
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from auth.records import Mandate
-from dossiers.records import Dossier, DossierEvent, DossierEvidence, DossierParty, Notice
 from store.database import Actor, Database
 from store.embedded import Servers
-from store.identifiers import new_id
 from store.migrate import OPEN_TABLES
-from store.records import PastRequest, Record
-from tests.attacks import row_level_world as world
+from store.records import Record
 from tests.attacks.row_level_world import (
-    ANONYMOUS,
-    AT,
     CALLERS,
     HOA,
     ID,
     LAN,
     MINH,
-    NOBODY,
     OFFICER_A,
     OFFICER_B,
     VERSION,
     plant,
+    version,
 )
-from vault.records import Consent, ConsentEvent, Document, DocumentVersion, SealedNote, Share, Subject, Upload
+from vault.records import Document, DocumentVersion, Subject
 
 
 @pytest.fixture
-async def planted(database: Database, owner: AsyncEngine) -> AsyncIterator[Database]:
+async def planted(database: Database, owner: AsyncEngine) -> Database:
     async with owner.begin() as connection:
         await plant(connection)
-    yield database
+    return database
 
 
 Seen = dict[str, set[str]]
@@ -170,9 +162,9 @@ async def sees_paper(database: Database, actor: Actor, label: str) -> tuple[bool
     [
         "UPDATE consents SET withdrawn_at = now() WHERE status = 'GIVEN'",
         "UPDATE consents SET status = 'WITHDRAWN' WHERE status = 'GIVEN'",
-        "ALTER TABLE consents DISABLE TRIGGER keep_consent;"
-        " UPDATE consents SET valid_until = '2026-11-21' WHERE status = 'GIVEN';"
-        " ALTER TABLE consents ENABLE TRIGGER keep_consent",
+        """ALTER TABLE consents DISABLE TRIGGER keep_consent;
+            UPDATE consents SET valid_until = '2026-11-21' WHERE status = 'GIVEN';
+            ALTER TABLE consents ENABLE TRIGGER keep_consent""",
         "UPDATE dossier_evidence SET revoked_at = now()",
         "UPDATE dossiers SET status = 0, submitted_at = NULL",
         "DELETE FROM dossier_evidence",
@@ -197,221 +189,11 @@ async def test_an_agency_keeps_naming_what_it_issued_without_its_content(planted
 async def test_another_version_than_the_one_agreed_to_stays_hidden(
     planted: Database, owner: AsyncEngine
 ) -> None:
-    newer = world.version("lan_used", ID["lan"], id=new_id(), number=2)
+    record, newer = version("lan", "lan_used", number=2)
     async with owner.begin() as connection:
-        await connection.execute(insert(DocumentVersion).values(**newer))
+        await connection.execute(insert(record).values(**newer))
     async with planted.reading(OFFICER_A) as tx:
         assert set(await tx.scalars(select(DocumentVersion.number))) == {1}
-
-
-FORBIDDEN: dict[str, tuple[Actor, type[Record], dict[str, Any]]] = {
-    "a document in another's vault": (MINH, Document, world.document("new", ID["lan"])),
-    "a version of another's document": (
-        MINH,
-        DocumentVersion,
-        world.version("lan_used", ID["lan"], id=new_id(), number=2),
-    ),
-    "a version of another's document as one's own": (
-        MINH,
-        DocumentVersion,
-        world.version("lan_used", ID["minh"], id=new_id(), number=2),
-    ),
-    "a paper that claims to be issued": (
-        LAN,
-        Document,
-        world.document("new", ID["lan"], origin="issued", level=1, issuer_agency=ID["agency_a"]),
-    ),
-    "a paper that claims to be digitised": (
-        LAN,
-        Document,
-        world.document("new", ID["lan"], origin="digitised", level=2),
-    ),
-    "a paper issued in another agency's name": (
-        OFFICER_B,
-        Document,
-        world.document("new", ID["lan"], origin="issued", level=1, issuer_agency=ID["agency_a"]),
-    ),
-    "a self-declared paper put in by an officer": (OFFICER_A, Document, world.document("new", ID["lan"])),
-    "a register answer for a filing elsewhere": (
-        OFFICER_B,
-        Document,
-        world.document("new", ID["lan"], origin="register", level=1, bound_to=ID["lan_filing"]),
-    ),
-    "another's upload": (MINH, Upload, world.upload("lan")),
-    "another's share": (MINH, Share, world.share(b"z" * 32)),
-    "another's note": (MINH, SealedNote, world.note("lan", "lan_filing", kind="reason")),
-    "an officer's note on a draft": (OFFICER_A, SealedNote, world.note("lan", "lan_draft", kind="reason")),
-    "an officer's note on a filing elsewhere": (
-        OFFICER_B,
-        SealedNote,
-        world.note("lan", "lan_filing", kind="reason"),
-    ),
-    "a consent given for another": (LAN, Consent, world.consent("new", "hoa", "GIVEN")),
-    "a consent given by an officer": (OFFICER_A, Consent, world.consent("new", "lan", "GIVEN")),
-    "a request to somebody outside the filing": (LAN, Consent, world.consent("new", "minh", "REQUESTED")),
-    "a request by an agency for another": (
-        OFFICER_A,
-        Consent,
-        world.consent("new", "hoa", "REQUESTED", recipient_agency=ID["agency_b"]),
-    ),
-    "an event of another's consent": (
-        MINH,
-        ConsentEvent,
-        {"id": new_id(), "consent_id": ID["given"], "state": "Withdrawn", "at": AT},
-    ),
-    "a mandate for another": (
-        MINH,
-        Mandate,
-        {
-            "id": new_id(),
-            "actor_id": ID["lan"],
-            "subject_id": ID["minh"],
-            "basis": "PROXY",
-            "relation": "friend",
-            "scope": [],
-            "evidence": "",
-            "valid_from": AT,
-        },
-    ),
-    "a filing in another's name": (
-        MINH,
-        Dossier,
-        {**world.dossier("new", "lan", "agency_a", 0), "id": new_id()},
-    ),
-    "a filing for another": (
-        MINH,
-        Dossier,
-        {**world.dossier("new", "minh", "agency_a", 0), "id": new_id(), "applicant_id": ID["lan"]},
-    ),
-    "a filing by an officer": (
-        OFFICER_A,
-        Dossier,
-        {**world.dossier("new", "lan", "agency_a", 4), "id": new_id()},
-    ),
-    "oneself as party of another's filing": (
-        MINH,
-        DossierParty,
-        {"dossier_id": ID["lan_filing"], "role": "x", "subject_id": ID["minh"]},
-    ),
-    "evidence in a filing elsewhere": (
-        OFFICER_B,
-        DossierEvidence,
-        world.evidence("lan_filing", "lan_kept", "lan", "LEGAL_DUTY", None),
-    ),
-    "an event in a draft by its future agency": (OFFICER_A, DossierEvent, world.event("lan_draft")),
-    "a notice by nobody signed in": (
-        ANONYMOUS,
-        Notice,
-        {"id": new_id(), "subject_id": ID["lan"], "code": "x", "params": {}, "at": AT},
-    ),
-    "another's past request": (MINH, PastRequest, world.past_request("citizen", "lan")),
-}
-
-
-@pytest.mark.parametrize("wish", FORBIDDEN)
-async def test_nothing_is_written_for_somebody_else(planted: Database, owner: AsyncEngine, wish: str) -> None:
-    actor, record, row = FORBIDDEN[wish]
-    count = text(f"SELECT count(*) FROM {record.__tablename__}")
-    async with owner.connect() as connection:
-        before = await connection.scalar(count)
-    with pytest.raises(DBAPIError, match="row-level security"):
-        async with planted.writing(actor) as tx:
-            await tx.execute(insert(record).values(**row))
-    async with owner.connect() as connection:
-        assert await connection.scalar(count) == before
-
-
-async def test_what_the_desk_and_its_people_do_write_is_let_through(planted: Database) -> None:
-    issued = world.document("new", ID["minh"], origin="digitised", level=2, issuer_agency=ID["agency_a"])
-    fetched = world.document("new", ID["lan"], origin="register", level=1, bound_to=ID["lan_filing"])
-    async with planted.writing(OFFICER_A) as tx:
-        await tx.execute(insert(Document).values(**issued))
-        await tx.execute(
-            insert(DocumentVersion).values(**world.version("new", ID["minh"], document_id=issued["id"]))
-        )
-        await tx.execute(insert(Document).values(**fetched))
-        await tx.execute(insert(SealedNote).values(**world.note("lan", "override", kind="reason")))
-        await tx.execute(insert(DossierEvent).values(**world.event("lan_filing")))
-    async with planted.writing(LAN) as tx:
-        await tx.execute(insert(Consent).values(**world.consent("new", "hoa", "REQUESTED")))
-        await tx.execute(
-            insert(ConsentEvent).values(id=new_id(), consent_id=ID["requested"], state="Requested", at=AT)
-        )
-    assert (await sees_paper(planted, MINH, "minh_used"))[0]
-    async with planted.reading(MINH) as tx:
-        assert issued["id"] in set(await tx.scalars(select(Document.id)))
-
-
-@pytest.mark.parametrize(
-    "actor", [MINH, HOA, OFFICER_B, ANONYMOUS, NOBODY], ids=lambda actor: actor.kind or "nobody"
-)
-async def test_nothing_of_somebody_else_is_changed(
-    planted: Database, owner: AsyncEngine, actor: Actor
-) -> None:
-    targets = (
-        (Document, Document.status, "revoked"),
-        (DocumentVersion, DocumentVersion.disputed, ["x"]),
-        (Consent, Consent.status, "WITHDRAWN"),
-        (Share, Share.max_uses, 99),
-        (Dossier, Dossier.status, 10),
-        (SealedNote, SealedNote.sealed, b"x"),
-        (Notice, Notice.read_at, AT),
-    )
-    lan = {Dossier: Dossier.applicant_id}
-    for record, column, value in targets:
-        mine = lan.get(record, getattr(record, "subject_id", None))
-        try:
-            async with planted.writing(actor) as tx:
-                changed = await tx.execute(update(record).where(mine == ID["lan"]).values({column: value}))
-                assert changed.rowcount == 0
-        except DBAPIError as refused:
-            assert "permission denied" in str(refused)
-    async with owner.connect() as connection:
-        assert await connection.scalar(select(Dossier.status).where(Dossier.id == ID["lan_filing"])) == 4
-
-
-async def test_an_officer_can_lock_a_consent_and_not_change_it(planted: Database) -> None:
-    async with planted.writing(OFFICER_A) as tx:
-        held = await tx.scalar(select(Consent.id).where(Consent.id == ID["given"]).with_for_update(read=True))
-        assert held == ID["given"]
-    for change in ({"status": "WITHDRAWN"}, {"items": [{"claims": ["more"]}]}):
-        with pytest.raises(DBAPIError, match=r"row-level security|cannot be changed"):
-            async with planted.writing(OFFICER_A) as tx:
-                await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(**change))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"items": [{"claims": ["more"]}]},
-        {"purpose": "another"},
-        {"recipient_agency": ID["agency_b"]},
-        {"valid_until": None},
-        {"notice_sha256": "y"},
-        {"receipt": "forged"},
-        {"given_at": None},
-    ],
-    ids=str,
-)
-async def test_a_given_consent_never_changes_what_it_says(planted: Database, change: dict[str, Any]) -> None:
-    with pytest.raises(DBAPIError, match="cannot be changed"):
-        async with planted.writing(LAN) as tx:
-            await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(**change))
-
-
-async def test_a_withdrawal_cannot_be_undone(planted: Database) -> None:
-    async with planted.writing(LAN) as tx:
-        await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(withdrawn_at=AT))
-    with pytest.raises(DBAPIError, match="cannot be undone"):
-        async with planted.writing(LAN) as tx:
-            await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(withdrawn_at=None))
-
-
-async def test_where_a_paper_comes_from_is_fixed(planted: Database) -> None:
-    for change in ("origin = 'issued'", "level = 1", "type = 'x'", "issuer_agency = id", "subject_id = id"):
-        with pytest.raises(DBAPIError, match="permission denied"):
-            async with planted.writing(LAN) as tx:
-                await tx.execute(text(f"UPDATE documents SET {change}"))
 
 
 async def test_sight_does_not_leak_over_a_pooled_connection(planted: Database, servers: Servers) -> None:
@@ -429,7 +211,7 @@ async def test_sight_does_not_leak_over_a_pooled_connection(planted: Database, s
             async with one.reading(OFFICER_A) as tx:
                 assert len((await tx.scalars(select(Subject.id))).all()) == 2
             async with one.engine.connect() as connection:
-                assert (await connection.execute(text("SELECT FROM subjects"))).all() == []
+                assert (await connection.execute(text("SELECT id FROM subjects"))).all() == []
                 left = text(
                     "SELECT current_setting('app.actor_kind', true), current_setting('app.subjects', true)"
                 )
@@ -483,9 +265,9 @@ async def test_the_application_cannot_take_the_wall_down(planted: Database, stat
 
 
 async def test_switching_row_security_off_yields_an_error_and_no_rows(planted: Database) -> None:
-    with pytest.raises(DBAPIError, match="row-level security"):
-        async with planted.writing(LAN) as tx:
-            await tx.execute(text("SET LOCAL row_security = off"))
+    async with planted.writing(LAN) as tx:
+        await tx.execute(text("SET LOCAL row_security = off"))
+        with pytest.raises(DBAPIError, match="row-level security"):
             await tx.execute(text("SELECT FROM documents"))
 
 

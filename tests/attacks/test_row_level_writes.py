@@ -1,0 +1,202 @@
+"""The second wall alone, writing: nothing is put into, or changed in, what belongs to somebody else."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from dossiers.records import Dossier, DossierEvent, Notice
+from store.database import Actor, Database
+from tests.attacks.row_level_world import (
+    ANONYMOUS,
+    AT,
+    HOA,
+    ID,
+    LAN,
+    MINH,
+    NOBODY,
+    OFFICER_A,
+    OFFICER_B,
+    Row,
+    consent,
+    document,
+    dossier,
+    evidence,
+    mandate,
+    note,
+    party,
+    past_request,
+    plant,
+    row,
+    share,
+    upload,
+    version,
+)
+from vault.records import Consent, ConsentEvent, Document
+
+
+@pytest.fixture
+async def planted(database: Database, owner: AsyncEngine) -> Database:
+    async with owner.begin() as connection:
+        await plant(connection)
+    return database
+
+
+AGENCY_A, AGENCY_B = ID["agency_a"], ID["agency_b"]
+ISSUED_BY_A = {"origin": "issued", "level": 1, "issuer_agency": AGENCY_A}
+FETCHED_FOR_LAN = {"origin": "register", "level": 1, "bound_to": ID["lan_filing"]}
+
+FORBIDDEN: dict[str, tuple[Actor, Row]] = {
+    "a document in another's vault": (MINH, document("lan")),
+    "a version of another's document": (MINH, version("lan", "lan_used", number=2)),
+    "a version of another's document as one's own": (MINH, version("minh", "lan_used", number=2)),
+    "a paper that claims to be issued": (LAN, document("lan", **ISSUED_BY_A)),
+    "a paper that claims to be digitised": (LAN, document("lan", origin="digitised", level=2)),
+    "a paper issued in another agency's name": (OFFICER_B, document("lan", **ISSUED_BY_A)),
+    "a self-declared paper put in by an officer": (OFFICER_A, document("lan")),
+    "a register answer for a filing elsewhere": (OFFICER_B, document("lan", **FETCHED_FOR_LAN)),
+    "another's upload": (MINH, upload("lan")),
+    "another's share": (MINH, share(secret_hash=b"z" * 32)),
+    "another's note": (MINH, note("lan", "lan_filing", kind="reason")),
+    "an officer's note on a draft": (OFFICER_A, note("lan", "lan_draft", kind="reason")),
+    "an officer's note on a filing elsewhere": (OFFICER_B, note("lan", "lan_filing", kind="reason")),
+    "a consent given for another": (LAN, consent("hoa", "GIVEN")),
+    "a consent given by an officer": (OFFICER_A, consent("lan", "GIVEN")),
+    "a request to somebody outside the filing": (LAN, consent("minh", "REQUESTED")),
+    "a request by an agency for another": (OFFICER_A, consent("hoa", "REQUESTED", recipient_agency=AGENCY_B)),
+    "an event of another's consent": (MINH, row(ConsentEvent, consent_id=ID["given"])),
+    "a mandate for another": (MINH, mandate("lan", "minh")),
+    "a filing in another's name": (MINH, dossier("lan")),
+    "a filing for another": (MINH, dossier("minh", applicant_id=ID["lan"])),
+    "a filing by an officer": (OFFICER_A, dossier("lan", agency_id=AGENCY_A, status=4, submitted_at=AT)),
+    "oneself as party of another's filing": (MINH, party("lan_filing", "minh")),
+    "evidence in a filing elsewhere": (
+        OFFICER_B,
+        evidence("lan_filing", "lan", "lan_kept", legal_basis="OWN"),
+    ),
+    "an event in a draft by its future agency": (OFFICER_A, row(DossierEvent, dossier_id=ID["lan_draft"])),
+    "a notice by nobody signed in": (ANONYMOUS, row(Notice, subject_id=ID["lan"])),
+    "another's past request": (MINH, past_request("citizen", "lan")),
+}
+
+
+@pytest.mark.parametrize("wish", FORBIDDEN)
+async def test_nothing_is_written_for_somebody_else(planted: Database, owner: AsyncEngine, wish: str) -> None:
+    actor, (record, values) = FORBIDDEN[wish]
+    count = text(f"SELECT count(*) FROM {record.__tablename__}")
+    async with owner.connect() as connection:
+        before = await connection.scalar(count)
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with planted.writing(actor) as tx:
+            await tx.execute(insert(record).values(**values))
+    async with owner.connect() as connection:
+        assert await connection.scalar(count) == before
+
+
+async def test_what_people_and_desks_do_write_is_let_through(planted: Database) -> None:
+    digitised = document("minh", origin="digitised", level=2, issuer_agency=AGENCY_A)
+    paper = digitised[1]["id"]
+    by_officer = (
+        digitised,
+        version("minh", document_id=paper),
+        document("lan", **FETCHED_FOR_LAN),
+        note("lan", "override", kind="reason"),
+        row(DossierEvent, dossier_id=ID["lan_filing"]),
+        consent("hoa", "REQUESTED"),
+    )
+    by_lan = (
+        document("lan"),
+        version("lan", "lan_used", number=2),
+        dossier("lan"),
+        consent("hoa", "REQUESTED"),
+        row(ConsentEvent, consent_id=ID["requested"]),
+        row(Notice, subject_id=ID["hoa"]),
+    )
+    for actor, rows in ((OFFICER_A, by_officer), (LAN, by_lan)):
+        async with planted.writing(actor) as tx:
+            for record, values in rows:
+                await tx.execute(insert(record).values(**values))
+    async with planted.reading(MINH) as tx:
+        assert paper in set(await tx.scalars(select(Document.id)))
+
+
+CHANGES = (
+    "UPDATE documents SET status = 'revoked' WHERE subject_id = :lan",
+    "UPDATE document_versions SET disputed = '{x}' WHERE subject_id = :lan",
+    "UPDATE consents SET status = 'WITHDRAWN' WHERE subject_id = :lan",
+    "UPDATE shares SET revoked_at = now() WHERE subject_id = :lan",
+    "UPDATE dossiers SET flagged_at = now() WHERE applicant_id = :lan",
+    "UPDATE dossier_asks SET retracted_at = now()",
+    "UPDATE sealed_notes SET sealed = '' WHERE subject_id = :lan",
+    "UPDATE notices SET read_at = now() WHERE subject_id = :lan",
+    "UPDATE mandates SET revoked_at = now() WHERE actor_id = :lan",
+    "UPDATE subjects SET profile = '' WHERE id = :lan",
+    "DELETE FROM sealed_notes WHERE subject_id = :lan",
+    "DELETE FROM uploads WHERE created_by = :lan",
+    "DELETE FROM dossier_evidence WHERE subject_id = :lan",
+)
+
+
+@pytest.mark.parametrize("statement", CHANGES)
+async def test_nothing_of_somebody_else_is_changed(planted: Database, statement: str) -> None:
+    for actor in (MINH, HOA, OFFICER_B, ANONYMOUS, NOBODY, Actor("loop")):
+        async with planted.writing(actor) as tx:
+            values = {"lan": ID["lan"]} if ":lan" in statement else {}
+            assert (await tx.execute(text(f"{statement} RETURNING 1"), values)).all() == []
+    async with planted.writing(LAN) as tx:
+        values = {"lan": ID["lan"]} if ":lan" in statement else {}
+        assert (await tx.execute(text(f"{statement} RETURNING 1"), values)).all() != []
+
+
+async def test_an_officer_can_lock_a_consent_and_not_change_it(planted: Database) -> None:
+    given = Consent.id == ID["given"]
+    async with planted.writing(OFFICER_A) as tx:
+        assert await tx.scalar(select(Consent.id).where(given).with_for_update(read=True)) == ID["given"]
+    for change in ({"status": "WITHDRAWN"}, {"items": [{"claims": ["more"]}]}, {"withdrawn_at": AT}):
+        with pytest.raises(DBAPIError, match=r"row-level security|cannot be changed"):
+            async with planted.writing(OFFICER_A) as tx:
+                await tx.execute(update(Consent).where(given).values(**change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"items": [{"claims": ["more"]}]},
+        {"purpose": "another"},
+        {"recipient_agency": AGENCY_B},
+        {"valid_until": None},
+        {"notice_sha256": "y"},
+        {"receipt": "forged"},
+        {"given_at": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+async def test_a_given_consent_never_changes_what_it_says(planted: Database, change: dict[str, Any]) -> None:
+    with pytest.raises(DBAPIError, match="cannot be changed"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(update(Consent).where(Consent.id == ID["given"]).values(**change))
+
+
+async def test_a_withdrawal_cannot_be_undone(planted: Database) -> None:
+    given = Consent.id == ID["given"]
+    async with planted.writing(LAN) as tx:
+        await tx.execute(update(Consent).where(given).values(withdrawn_at=AT))
+    with pytest.raises(DBAPIError, match="cannot be undone"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(update(Consent).where(given).values(withdrawn_at=None))
+
+
+@pytest.mark.parametrize("change", ["origin = 'issued'", "level = 1", "type = 'x'", "issuer_agency = id"])
+async def test_where_a_paper_comes_from_is_fixed(planted: Database, change: str) -> None:
+    with pytest.raises(DBAPIError, match="permission denied"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(text(f"UPDATE documents SET {change}"))
+
+
+async def test_a_submitted_filing_cannot_be_hidden_again_by_the_agency(planted: Database) -> None:
+    for change in ({"status": 0, "submitted_at": None}, {"agency_id": AGENCY_B}):
+        with pytest.raises(DBAPIError, match="row-level security"):
+            async with planted.writing(OFFICER_A) as tx:
+                await tx.execute(update(Dossier).where(Dossier.id == ID["lan_filing"]).values(**change))
