@@ -1,0 +1,92 @@
+"""The stage of the flows: sandbox and database for the whole run, a freshly built platform for each test."""
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from api.__main__ import enter_demo, neighbours_in
+from api.app import create_keys, open_platform, prepare
+from api.settings import Settings
+from sandbox.demo import seed
+from sandbox.supervisor import Sandbox
+from store.embedded import Servers
+from store.records import Record
+from tests.conftest import NOW, NewDatabase
+from tests.flows.stage import ORIGIN, Stage
+
+LAW = frozenset({"catalogue_items", "agencies", "officers"})
+"""Tables that stay filled: the law and who applies it."""
+
+
+@dataclass(frozen=True)
+class House:
+    """What is set up once: settings with keys made, a database with the law in it, the sandbox."""
+
+    settings: Settings
+    servers: Servers
+    sandbox: Sandbox
+    owner: AsyncEngine
+    keys_owner: AsyncEngine
+
+
+@pytest.fixture(scope="session")
+def stage_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="motlan-stage-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def offset() -> timedelta:
+    """The platform, the sandbox and the database all live at `tests.conftest.NOW`."""
+    return NOW - datetime.now(UTC)
+
+
+@pytest.fixture(scope="session")
+async def sandbox(stage_folder: Path, offset: timedelta) -> AsyncIterator[Sandbox]:
+    callback = f"{ORIGIN}/sign-in/callback"
+    async with Sandbox(stage_folder / "sandbox", redirect_uri=callback, clock_offset=offset) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def furnished(
+    stage_folder: Path, new_database: NewDatabase, sandbox: Sandbox, offset: timedelta
+) -> AsyncIterator[House]:
+    servers = await new_database()
+    settings = Settings(data=stage_folder, public_url=ORIGIN, clock_offset=offset)
+    create_keys(settings)
+    await prepare(servers, NOW, lambda step: None)
+    await enter_demo(servers, seed(sandbox.issuer))
+    owner, keys_owner = create_async_engine(servers.owner_url), create_async_engine(servers.keys_owner_url)
+    yield House(settings, servers, sandbox, owner, keys_owner)
+    await owner.dispose()
+    await keys_owner.dispose()
+
+
+@pytest.fixture
+async def stage(furnished: House) -> AsyncIterator[Stage]:
+    """An empty platform with the law, the agencies and their officers in it, and every register up."""
+    await _empty(furnished)
+    await furnished.sandbox.restore()
+    neighbours = neighbours_in(furnished.sandbox.addresses)
+    async with open_platform(furnished.settings, furnished.servers, neighbours) as platform:
+        made = Stage(platform, furnished.sandbox, furnished.owner, furnished.servers)
+        yield made
+        await made.close()
+
+
+async def _empty(house: House) -> None:
+    tables = [table.name for table in reversed(Record.metadata.sorted_tables) if table.name not in LAW]
+    async with house.owner.begin() as connection:
+        for name in tables:
+            await connection.execute(text(f"DELETE FROM {name}"))
+    async with house.keys_owner.begin() as connection:
+        await connection.execute(text("DELETE FROM subject_keys"))
