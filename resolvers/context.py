@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
 from uuid import UUID
 
 import rfc8785
@@ -28,6 +29,8 @@ from resolvers.problems import UserError, shaped
 from store import ledger
 from store.database import Database, Tx
 from store.past_requests import Past, recall, remember
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,22 @@ class Context:
                     await record(tx, error)
             return None, [face]
 
+    async def disclose(
+        self, operation: str, given: Any, do: Callable[[Tx, bool], Awaitable[tuple[T, int]]]
+    ) -> T:
+        """One disclosure: `do` gets whether it is a replay, and returns what it discloses with its log line.
+
+        Only the request's hash and the line are kept: a replay discloses anew under today's permission, spends
+        nothing twice and is refused after a withdrawal. Raises refusals as they come.
+        """
+        async with self.writing() as tx:
+            past = Past(self.caller_key, operation, given.idempotency_key, request_hash(given))
+            before = await recall(tx, past, self.now)
+            found, ledger_id = await do(tx, before is not None)
+            if before is None:
+                await remember(tx, past, None, ledger_id, self.now)
+            return found
+
     def problem(self, error: Exception) -> UserError:
         """The payload face of a refusal. Anything without one goes on up."""
         face = shaped(error, self.language, self.law)
@@ -170,6 +189,8 @@ def _canonical(value: Any) -> Any:
         return {str(key): _canonical(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(one) for one in value]
+    if isinstance(value, Enum):
+        return value.name
     if hasattr(value, "__strawberry_definition__"):
         return {key: _canonical(one) for key, one in vars(value).items()}
     if value is None or isinstance(value, bool | int | float | str):
