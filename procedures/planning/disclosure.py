@@ -1,8 +1,8 @@
 """What each way of meeting a requirement discloses, and which ways together disclose least.
 
-Pure. Costs compare in this order: asking the person, having an original shown, waiting for a register, the
-sensitivity of the claims disclosed, registers asked, documents opened, their age, the number of claims. All are
-packed into one integer, each field wide enough never to spill into the one above it.
+Pure. Costs compare in this order: asking the person, having an original shown, a requirement waiting for a
+register, the sensitivity of the claims disclosed, registers asked, documents opened, their age, the number of
+claims. All are packed into one integer, each field wide enough never to spill into the one above it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -111,9 +111,11 @@ class _Items:
             claims, carried = alternative.held.claims, alternative.held.holding.claims
         elif alternative.readable is not None:
             readable = alternative.readable
-            pending = PENDING if readable.probe is Probe.DOWN else 0
             # Of two registers alike in all else, ask the one known to have the record.
-            mask = self._bit(source, REGISTER + pending + (0 if readable.probe is Probe.FOUND else DAY))
+            mask = self._bit(source, REGISTER + (0 if readable.probe is Probe.FOUND else DAY))
+            if readable.probe is Probe.DOWN:
+                # Every requirement that waits counts: what is held never waits along with what must.
+                mask |= self._bit((alternative.requirement.id, "waits"), PENDING)
             claims = readable.claims
             carried = self._filing.attests.get(readable.question.document_type, frozenset())
         else:

@@ -169,8 +169,9 @@ def age(paper: Holding, asked: Requirement, filing: Filing) -> bool:
 
 
 def cost(choice: tuple[Way, ...], filing: Filing) -> Cost:
-    """(asked, shown, pending, sensitivity, registers, documents, age, claims), each thing counted once."""
-    sensitivity = claims = documents = registers = pending = days = 0
+    """(asked, shown, pending, sensitivity, registers, documents, age, claims): requirements that ask, show or wait
+    each count, what is disclosed counts once."""
+    sensitivity = claims = documents = registers = days = 0
     sources: dict[UUID | RegisterQuestion, list[Way]] = {}
     for way in choice:
         key = way.paper.version if way.paper else way.question
@@ -191,7 +192,7 @@ def cost(choice: tuple[Way, ...], filing: Filing) -> Cost:
             days += (filing.on - (paper.issued_on or paper.deposited_at.date())).days
         else:
             registers += 1
-            pending += used[0].probe is Probe.DOWN
             days += used[0].probe is not Probe.FOUND
     asked, shown = sum(way.ask for way in choice), sum(way.show for way in choice)
+    pending = sum(way.probe is Probe.DOWN for way in choice)
     return asked, shown, pending, sensitivity, registers, documents, days, claims
