@@ -25,7 +25,7 @@ from dossiers.records import (
 )
 from dossiers.state import Move, Status, next_state
 from procedures.imports import LawBook
-from procedures.law import Channel, Law, ObjectKind, Procedure, Requirement
+from procedures.law import Channel, ConditionKind, Law, ObjectKind, Procedure, Requirement
 from procedures.plan import Filing, Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
 from procedures.planner import plan
 from store.database import Tx
@@ -72,6 +72,7 @@ class Case:
             filer=dossier.filer_id,
             agency=dossier.agency_id,
             submitted=self.status is not Status.DRAFT,
+            parties=frozenset(subject for group in self.parties.values() for subject in group),
         )
 
     @property
@@ -255,6 +256,9 @@ def _filing(
         excluded_versions=frozenset(
             version for row in case.requirements.values() for version in row.excluded
         ),
+        mandates=recorded_mandates(case.procedure)
+        if dossier.filer_id != dossier.applicant_id
+        else frozenset(),
         overridden=frozenset(row.requirement for row in case.requirements.values() if row.override_id),
         sensitivity={concept.id: concept.sensitivity for concept in case.law.concepts.values()},
         broader={c.id: c.broader for c in case.law.concepts.values() if c.broader is not None},
@@ -262,6 +266,15 @@ def _filing(
             kind.id: frozenset(str(claim) for claim in kind.claims)
             for kind in case.law.document_types.values()
         },
+    )
+
+
+def recorded_mandates(procedure: Procedure) -> frozenset[str]:
+    """Authorisation papers a mandate recorded in the system covers: nobody files for another here without one."""
+    return frozenset(
+        one.id
+        for one in procedure.requirements
+        if one.condition is not None and one.condition.kind is ConditionKind.MANDATE
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.policy import Action, SubjectFacts, require
-from dossiers.case import Office, procedure_of
+from dossiers.case import Office, procedure_of, recorded_mandates
 from dossiers.clock import due_date, local_day
 from dossiers.objects import ObjectChoice, chosen_objects
 from dossiers.parties import Party
@@ -66,6 +66,7 @@ async def plan_filing(
         answers=question.answers,
         objects=await chosen_objects(tx, caller, question.objects),
         askable=frozenset(own),
+        mandates=recorded_mandates(procedure) if applicant != caller.id else frozenset(),
         health=health,
         sensitivity={one.id: one.sensitivity for one in law.concepts.values()},
         broader={one.id: one.broader for one in law.concepts.values() if one.broader is not None},

@@ -146,7 +146,7 @@ class World:
         pages: int = 1,
     ) -> Holding:
         """Deposit a self-made paper for a requirement of the dossier. Other pages make it another paper."""
-        content = files.pdf(pages=pages)
+        content = files.pdf(pages=pages, deterministic_id=True)
         upload = await self.upload(self.me, type_, content, dossier=dossier, requirement=requirement)
         paper = Paper(upload, type_, claims or {}, dossier=dossier, requirement=requirement)
         return await self.write(self.me, lambda tx: add_document(tx, self.me, paper, self.office, self.now))

@@ -50,8 +50,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class OpenedDossier:
+    """`ledger_id` is the line that records the reading of the form."""
+
     applicant: tuple[OpenedClaim, ...]
     evidence: tuple[Opened, ...]
+    ledger_id: int
 
 
 async def open_evidence(
@@ -74,11 +77,11 @@ async def open_evidence(
             raise EvidenceGone(requirement)
         for row in live:
             evidence.append(await _open(tx, caller, case, row, office))
-    applicant = await _applicant(tx, caller, case, office, now)
+    applicant, ledger_id = await _applicant(tx, caller, case, office, now)
     record_event(
         tx, case, "opened_evidence", caller, now, detail={"requirements": list(opening.requirements)}
     )
-    return OpenedDossier(applicant, tuple(evidence))
+    return OpenedDossier(applicant, tuple(evidence), ledger_id)
 
 
 async def open_content(tx: Tx, caller: Caller, evidence: UUID, office: Office, now: datetime) -> OpenContent:
@@ -145,7 +148,7 @@ def _may_open_bytes(row: DossierEvidence) -> bool:
 
 async def _applicant(
     tx: Tx, caller: Caller, case: Case, office: Office, now: datetime
-) -> tuple[OpenedClaim, ...]:
+) -> tuple[tuple[OpenedClaim, ...], int]:
     """What the person filed themself: the e-form as frozen, and who they are. Filing it is its basis; logged."""
     form = await read_note(tx, case.dossier.id, FINAL, office.safe) or {}
     profile = await profile_of(tx, case.dossier.applicant_id, office.safe)
@@ -158,9 +161,9 @@ async def _applicant(
         dossier_id=case.dossier.id,
         claims=tuple(sorted(form)),
     )
-    await ledger.record(tx, caller.actor, entry, now)
+    ledger_id = await ledger.record(tx, caller.actor, entry, now)
     claims = [OpenedClaim("person.full_name", profile.name, "account")]
     if profile.number is not None:
         claims.append(OpenedClaim("person.personal_id_number", profile.number, "account"))
     claims.extend(OpenedClaim(key, one["value"], one["source"]) for key, one in sorted(form.items()))
-    return tuple(claims)
+    return tuple(claims), ledger_id

@@ -44,7 +44,8 @@ house speaks for it. Of anybody else nothing is known until they are named."""
 def rules(editions: Iterable[Edition], procedures: Collection[str]) -> dict[str, list[dict[str, Any]]]:
     """`components` and `fields` of these procedures, each with the span of days and of knowledge it holds for.
 
-    Plain JSON, as the recount's SQL reads it. Both ends of `first_day`–`last_day` are included; knowledge runs from
+    Plain JSON, as the recount's SQL reads it. A component has a rule of its `own`, and one for each other paper
+    that spares it. Both ends of `first_day`–`last_day` are included; knowledge runs from
     `known_from` up to, not including, `known_to`. None is unbounded.
     """
     components: list[dict[str, Any]] = []
@@ -55,7 +56,9 @@ def rules(editions: Iterable[Edition], procedures: Collection[str]) -> dict[str,
             if procedure not in catalogue.table("procedures"):
                 continue
             for component in catalogue.table("procedures")[procedure]["components"]:
-                components += [known | one for one in _component_rules(catalogue, procedure, component, days)]
+                own = _component_rules(catalogue, procedure, component, days)
+                spared_by = _alternatives(catalogue, procedure, component, days)
+                components += [known | one for one in (*own, *spared_by)]
             fields += [known | one for one in _field_rules(catalogue, procedure)]
     return {"components": components, "fields": fields}
 
@@ -86,6 +89,7 @@ def _rule_on(catalogue: Catalogue, procedure: str, component: Body, note: Body, 
     named = kinds[component["document_type_id"]]
     return {
         "requirement": component["id"],
+        "own": True,
         "role": note["subject_role"],
         "applicant_meant": _applicant_meant(catalogue, note["subject_role"]),
         "shown": note["outcome_class"] == "show",
@@ -103,7 +107,6 @@ def _rule_on(catalogue: Catalogue, procedure: str, component: Body, note: Body, 
         "max_age_days": note["max_age_days"],
         "fresh": bool(note.get("fresh")),
         "original": bool(note["self_object"]),
-        "instead": _alternatives(catalogue, procedure, component, note),
     }
 
 
@@ -175,22 +178,25 @@ def _reaching(catalogue: Catalogue, procedure: str, component: Body, effect: str
             yield rule
 
 
-def _alternatives(catalogue: Catalogue, procedure: str, component: Body, note: Body) -> list[str]:
+def _alternatives(
+    catalogue: Catalogue, procedure: str, component: Body, days: list[tuple[date | None, date | None]]
+) -> list[dict[str, Any]]:
     """Others of its group, ranked as high or higher, that the law asks for without any condition: whoever holds
-    one of them owes nothing lower. Conditional ones are left out: how they were answered then is not kept."""
-    group = component["alternative_group"]
+    one of them owes nothing lower. Conditional ones are left out: how they were answered then is not kept. So are
+    their registers: an ask keeps the word of its own alone."""
+    group, notes = component["alternative_group"], catalogue.table("component_annotations")
     found = []
     for other in catalogue.table("procedures")[procedure]["components"] if group else ():
-        theirs = catalogue.table("component_annotations").get(other["id"], {})
         condition = catalogue.table("conditions").get(other["id"])
         if (
             other["alternative_group"] == group
             and other["id"] != component["id"]
             and other["requirement"] not in ("conditional", "not_required")
             and (condition is None or condition["kind"] == "note")
-            and (theirs.get("rank") or 1) <= (note["rank"] or 1)
+            and (notes[other["id"]]["rank"] or 1) <= (notes[component["id"]]["rank"] or 1)
         ):
-            found.append(other["id"])
+            instead = {"requirement": component["id"], "own": False, "registers": []}
+            found += [one | instead for one in _component_rules(catalogue, procedure, other, days)]
     return found
 
 

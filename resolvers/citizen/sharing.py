@@ -133,21 +133,21 @@ async def revoke_share(info: AppInfo, input: RevokeShareInput) -> RevokeSharePay
 async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDocumentPayload:  # noqa: A002
     """Spends a use whatever the verdict: a failed check is a result, not a refusal, so that it commits.
 
-    A replay re-runs nothing and shows nothing: a code read once is not read again from memory.
+    A replay is judged anew without spending another use.
     """
     context = info.context
-    verdicts: list[VaultVerdict] = []
 
-    async def do(tx: Tx) -> UUID:
-        verdicts.append(await redeem(tx, context.caller, input.code, context.office.safe, context.now))
-        return input.idempotency_key
-
-    _, errors = await context.act("verifyDocument", input, do)
-    if not verdicts:
-        return VerifyDocumentPayload(
-            verdict=None, errors=errors or [context.problem(BadInput("idempotencyKey"))]
+    async def do(tx: Tx, replayed: bool) -> tuple[VaultVerdict, int]:
+        verdict = await redeem(
+            tx, context.caller, input.code, context.office.safe, context.now, replayed=replayed
         )
-    return VerifyDocumentPayload(verdict=await _verdict(context, verdicts[0]), errors=errors)
+        return verdict, verdict.ledger_id
+
+    try:
+        found = await context.disclose("verifyDocument", input, do)
+    except Exception as error:
+        return VerifyDocumentPayload(verdict=None, errors=[context.problem(error)])
+    return VerifyDocumentPayload(verdict=await _verdict(context, found), errors=[])
 
 
 async def share_node(context: Context, key: UUID) -> Share | None:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import strawberry
 
-from dossiers.desk.opening import Opened, OpenedClaim, Opening
+from dossiers.desk.opening import Opened, OpenedClaim, OpenedDossier, Opening
 from dossiers.desk.opening import open_evidence as open_for_officer
 from dossiers.evidence.papers import Paper
 from dossiers.evidence.papers import digitise_document as digitise
@@ -74,13 +74,17 @@ async def open_evidence(info: AppInfo, input: OpenEvidenceInput) -> OpenEvidence
     """Discloses under each row's basis. A replay discloses again, is logged again, and is refused after a
     withdrawal: nothing is answered from memory."""
     context = info.context
-    opening = Opening(read_uuid(input.dossier, "Dossier"), tuple(input.requirements))
+
+    async def do(tx: Tx, replayed: bool) -> tuple[OpenedDossier, int]:
+        opening = Opening(read_uuid(input.dossier, "Dossier"), tuple(input.requirements))
+        opened = await open_for_officer(tx, context.caller, opening, context.office, context.now)
+        return opened, opened.ledger_id
+
     try:
-        async with context.writing() as tx:
-            opened = await open_for_officer(tx, context.caller, opening, context.office, context.now)
+        opened = await context.disclose("openEvidence", input, do)
     except Exception as error:
         return OpenEvidencePayload(applicant=None, evidence=None, errors=[context.problem(error)])
-    dossier = await find_dossier(context, opening.dossier)
+    dossier = await find_dossier(context, read_uuid(input.dossier, "Dossier"))
     if dossier is None:
         return OpenEvidencePayload(applicant=None, evidence=None, errors=[])
     async with context.reading() as tx:
