@@ -6,13 +6,13 @@ planner.
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 from tests.golden.cases import ORDINARY_DAY, WORLDS, Case, Grounded, World
+from tests.golden.stand_ins import StandIns, in_force
 
 CATALOGUE = Path(__file__).parents[2] / "catalogue"
 TABLE = Path(__file__).with_name("table.json")
@@ -22,7 +22,6 @@ FILES = (
 )  # fmt: skip
 
 Json = dict[str, Any]
-SCOPES = ("procedures", "sector", "all")
 NOT_ASKED: Grounded = ("NOT_APPLICABLE", frozenset())
 Rows = dict[str, dict[str, dict[str, str]]]
 """Procedure id → case label → component → the outcomes of the worlds, one word when all agree."""
@@ -41,10 +40,7 @@ class Oracle:
         self.types: dict[str, Json] = {t["id"]: t for t in catalogue["document_types"]}
         self.notes: dict[str, Json] = catalogue["component_annotations"]
         self.conditions: dict[str, Json] = catalogue["conditions"]["components"]
-        self.law: Json = catalogue["equivalences"]
-        self.attested = {
-            d["id"]: set(d["attested_document_type_ids"]) for d in catalogue["agencies"]["databases"]
-        }
+        self.stand_ins = StandIns(catalogue)
         self.broader = {c["id"]: c["broader"] for c in catalogue["concepts"] if c.get("broader")}
         self.claims = {
             paper: {claim for row in body["claims"] for claim in self._with_broader(row)}
@@ -77,7 +73,7 @@ class Oracle:
     def grounded(self, procedure: str, case: Case, world: World) -> dict[str, Grounded]:
         """Component number → outcome and the rules of law that let something stand in for the paper."""
         body = self.procedures[procedure]
-        components = [c for c in body["components"] if _in_force(c, world.on)]
+        components = [c for c in body["components"] if in_force(c, world.on)]
         out = {c["id"]: self._outcome(body, c, case, world) for c in components}
         for group in {c["alternative_group"] for c in components} - {None}:
             self._keep_one(out, [c["id"] for c in components if c["alternative_group"] == group], case)
@@ -116,7 +112,7 @@ class Oracle:
     def _met(self, procedure: Json, component: Json, case: Case, world: World) -> Grounded:
         note = self.notes[component["id"]]
         show = note["outcome_class"] == "show"
-        accepted = self.accepted(procedure, component, world.on)
+        accepted = self.stand_ins.accepted(procedure, component, world.on)
         level = min(2, note["min_level"]) if show else note["min_level"]
         held = {} if note.get("fresh") else self.holdings(world)
         needs = set() if note["whole"] else {f"{c['concept']}@{c['role']}" for c in note["claims"]}
@@ -126,7 +122,9 @@ class Oracle:
             for paper, rule in accepted.items()
             if paper in carries_all and held.get(paper, 9) <= level and not self._of_one_case(paper)
         }
-        readable = self.readable(procedure, component, filter(world.has_entry, carries_all), world.on)
+        readable = self.stand_ins.readable(
+            procedure, component, filter(world.has_entry, carries_all), world.on
+        )
         if component["id"] in case.absent:
             readable = {}
         answering = {paper: rule for (database, paper), rule in readable.items() if world.answers(database)}
@@ -151,57 +149,6 @@ class Oracle:
             "channels", ["in_person", "online"]
         )
 
-    # What may serve
-
-    def accepted(self, procedure: Json, component: Json, on: date) -> dict[str, str]:
-        """Paper types that meet the component, each with the rule by which it stands in: none for the paper itself
-        and for members of its group."""
-        names = self._members(component["document_type_id"])
-        gone = {
-            a["document_type_id"]: a for a in self.law["abolished_papers"] if a["abolished_from"] <= str(on)
-        }
-        found = dict.fromkeys(names, "")
-        if not self._barred(component):
-            for name in filter(gone.get, names):
-                for successor in gone[name]["successor_document_type_ids"]:
-                    found.setdefault(successor, gone[name]["id"])
-            for rule in self._rules(procedure, component, on, "stand_in"):
-                old, new = rule["in_place_of_document_type_id"], rule["accepted_document_type_id"]
-                if new and old in names:
-                    found.setdefault(new, rule["id"])
-                if new and rule.get("both_ways") and new in names:
-                    found.setdefault(old, rule["id"])
-        return {name: rule for name, rule in found.items() if name not in gone}
-
-    def readable(
-        self, procedure: Json, component: Json, accepted: Iterable[str], on: date
-    ) -> dict[tuple[str, str], str]:
-        """State database and accepted paper it answers with → the most particular rule in force that lets it."""
-        found: dict[tuple[str, str], str] = {}
-        papers_that_serve = set(accepted)
-        if self._barred(component):
-            return found
-
-        def let(database: str, papers: Iterable[str], rule: Json) -> None:
-            for paper in papers:
-                if paper in papers_that_serve:
-                    found.setdefault((database, paper), rule["id"])
-
-        for rule in self._cited(component, "procedure_substitutions", on):
-            let(rule["database_id"], [rule["document_type_id"]], rule)
-        for rule in self._rules(procedure, component, on, "register"):
-            named = {rule["in_place_of_document_type_id"], rule["accepted_document_type_id"]}
-            let(rule["accepted_database_id"], named & self.attested[rule["accepted_database_id"]], rule)
-        for rule in self.law["register_rules"]:
-            if component["id"] in rule["component_ids"] and _in_force(rule, on):
-                let(rule["database_id"], rule["document_type_ids"], rule)
-        for rule in self._cited(component, "database_substitutions", on):
-            let(rule["database_id"], rule["document_type_ids"], rule)
-        return found
-
-    def _cited(self, component: Json, kind: str, on: date) -> Iterator[Json]:
-        return (r for r in self.law[kind] if r["id"] in component["equivalence_ids"] and _in_force(r, on))
-
     def holdings(self, world: World) -> Mapping[str, int]:
         """Paper type → assurance level held in that world."""
         if world.only:
@@ -215,7 +162,7 @@ class Oracle:
         for procedure in self.procedures.values():
             for component in procedure["components"]:
                 if self.notes[component["id"]]["outcome_class"] in ("evidence", "show", "surrender"):
-                    for paper in self.accepted(procedure, component, ORDINARY_DAY):
+                    for paper in self.stand_ins.accepted(procedure, component, ORDINARY_DAY):
                         takers.setdefault(paper, set()).add(procedure["id"])
         kept = {
             t for t, procedures in takers.items() if len(procedures) > 1 and self._personal(self.types[t])
@@ -232,33 +179,6 @@ class Oracle:
 
     def _of_one_case(self, paper: str) -> bool:
         return bool(self.types[paper].get("case_bound")) or self.types[paper].get("object_kind") == "case"
-
-    def _barred(self, component: Json) -> bool:
-        note = self.notes[component["id"]]
-        return bool(note["self_object"] or note.get("fresh"))
-
-    def _members(self, paper: str) -> list[str]:
-        inner = self.types[paper]["satisfied_by_document_type_ids"]
-        return list(dict.fromkeys([paper, *(deep for name in inner for deep in self._members(name))]))
-
-    def _rules(self, procedure: Json, component: Json, on: date, effect: str) -> Iterator[Json]:
-        widest_last = sorted(
-            (r for r in self.law["document_substitutions"] if r["scope"] in SCOPES),
-            key=lambda rule: SCOPES.index(rule["scope"]),
-        )
-        for rule in widest_last:
-            reach = {
-                "all": True,
-                "procedures": procedure["id"] in rule["procedure_ids"],
-                "sector": bool(
-                    {*rule.get("agency_type_ids", [])} & {*procedure["executing_agency_type_ids"]}
-                ),
-            }[rule["scope"]]
-            spared = component["id"] in rule.get("excluded_component_ids", ()) or procedure["id"] in rule.get(
-                "excluded_procedure_ids", ()
-            )
-            if reach and not spared and effect in rule["effects"] and _in_force(rule, on):
-                yield rule
 
     def _with_broader(self, row: Json) -> Iterator[str]:
         concept: str | None = row["concept"]
@@ -328,10 +248,6 @@ def _holds(condition: Json, yes: frozenset[str]) -> bool:
     tests, everyone = _tests(condition)
     results = [(situation in yes) == when for situation, when in tests]
     return all(results) if everyone else any(results)
-
-
-def _in_force(entry: Json, on: date) -> bool:
-    return (entry.get("effective_from") or "") <= str(on) <= (entry.get("effective_to") or "9999")
 
 
 def main() -> None:

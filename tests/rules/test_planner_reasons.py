@@ -13,9 +13,9 @@ from procedures.reasons import ROLES, SENTENCES, Code, words
 
 ROOT = Path(__file__).parents[2]
 EMITTING = (
-    "procedures/fitness",
-    "procedures/evidence",
-    "procedures/conditions",
+    "procedures/planning/fitness",
+    "procedures/planning/evidence",
+    "procedures/planning/conditions",
     "procedures/planner",
     "dossiers/evidence/asks",
     "dossiers/evidence/probes",
