@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from graphql import GraphQLError
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,6 +35,9 @@ BODY_SECONDS: Final = 15.0
 MOST_NESTED: Final = 32
 SAFE_INTEGER: Final = 2**53 - 1
 """Beyond it JSON numbers are read differently by different programs (RFC 7493, section 2.2)."""
+
+
+UNNAMED: Final = "Name one query or mutation of the document."
 
 
 class Unreadable(Exception):
@@ -99,7 +102,7 @@ class GraphQLFace:
     async def _execute(self, asked: Asked, context: Context) -> tuple[dict[str, Any], bool]:
         """The response's body, and whether the operation ran at all."""
         try:
-            self._operations.read(asked.query)
+            _refuse_ambiguous(self._operations.read(asked.query), asked.operation)
             result = await self._schema.execute(
                 asked.query,
                 variable_values=asked.variables,
@@ -111,7 +114,7 @@ class GraphQLFace:
                 [{**error.formatted, "extensions": {"code": "BAD_OPERATION"}} for error in refused.errors]
             ), False
         except (CannotGetOperationTypeError, InvalidOperationTypeError):
-            return _failed([_error("BAD_OPERATION", "Name one query or mutation of the document.")]), False
+            return _failed([_error("BAD_OPERATION", UNNAMED)]), False
         ran = result.data is not None or any(error.path for error in result.errors or ())
         body: dict[str, Any] = {"data": result.data} if ran else {}
         if result.errors:
@@ -133,7 +136,7 @@ class _Prepared(SchemaExtension):
 
 
 def _face(error: GraphQLError, context: Context) -> dict[str, Any]:
-    if error.path is None and error.original_error is None:
+    if error.path is None and _VARIABLE.match(error.message):
         return _error("BAD_VARIABLES", _variable_words(error.message))
     face = top_level(error.original_error, context.language, context.request_id)
     if (face.extensions or {}).get("code") == "INTERNAL":
@@ -163,6 +166,13 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 def _failed(errors: list[Any]) -> dict[str, Any]:
     return {"errors": errors}
+
+
+def _refuse_ambiguous(document: DocumentNode, name: str | None) -> None:
+    # The library would run the first one: a mutation, perhaps, which nobody asked for.
+    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    if name is None and len(operations) != 1:
+        raise OperationRefused([GraphQLError(UNNAMED)])
 
 
 def _answer_kind(request: Request) -> str:

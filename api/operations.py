@@ -33,7 +33,7 @@ from graphql.validation import NoSchemaIntrospectionCustomRule
 MOST_CHARACTERS: Final = 32 * 1024
 MOST_TOKENS: Final = 2_000
 DEEPEST: Final = 12
-MOST_FIELDS: Final = 1_000
+MOST_FIELDS: Final = 500
 MOST_ALIASES: Final = 15
 MOST_DIRECTIVES: Final = 10
 LONGEST_NUMBER: Final = 20

@@ -30,7 +30,8 @@ def in_force(component: dict[str, Any]) -> bool:
 
 
 async def published(person: Person) -> dict[str, dict[str, Any]]:
-    found, after = {}, None
+    found: dict[str, dict[str, Any]] = {}
+    after = None
     while True:
         page = (await person.ask(PAGE, after=after))["procedures"]
         found |= {edge["node"]["slug"]: edge["node"] for edge in page["edges"]}
