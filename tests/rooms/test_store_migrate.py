@@ -1,17 +1,19 @@
 """The migrated schema is what the records say, and its walls stand."""
 
+import json
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from store.database import Actor, Database
-from store.embedded import Servers
-from store.errors import WallsBroken
-from store.migrate import OPEN_TABLES, assert_walls, upgrade
+from store.embedded import Embedded, Servers
+from store.errors import RolesMissing, WallsBroken
+from store.migrate import OPEN_TABLES, _ensure_roles, assert_walls, upgrade
 from store.records import Record
 from tests.conftest import NewDatabase
 from vault.sealing.key_records import KeyRecord
@@ -111,3 +113,25 @@ async def test_boot_refuses_a_table_without_walls_and_rows_seen_by_nobody(new_da
         await assert_walls(opened)
     await opened.close()
     assert refused.value.findings == ("objects is not walled", "rows of objects are visible without an actor")
+
+
+async def test_missing_roles_are_named_to_whoever_may_make_them(owner: AsyncEngine) -> None:
+    async with owner.connect() as connection:
+        with pytest.raises(RolesMissing) as refused:
+            await connection.run_sync(_ensure_roles, ("motlan_app", "motlan_absent"))
+    (statement,) = refused.value.statements
+    assert statement.startswith("CREATE ROLE motlan_absent LOGIN NOSUPERUSER NOBYPASSRLS")
+
+
+async def test_an_owner_who_may_creates_the_missing_roles(embedded: Embedded, servers: Servers) -> None:
+    password = json.loads((embedded.folder / "passwords").read_text("utf-8"))["postgres"]
+    url = make_url(servers.owner_url).set(username="postgres", password=password)
+    engine = create_async_engine(url, poolclass=NullPool)
+    created = text(
+        "SELECT rolcanlogin AND NOT rolsuper AND NOT rolbypassrls FROM pg_roles WHERE rolname = 'motlan_new'"
+    )
+    async with engine.connect() as connection:
+        await connection.run_sync(_ensure_roles, ("motlan_new",))
+        assert await connection.scalar(created) is True
+        await connection.rollback()
+    await engine.dispose()

@@ -11,7 +11,7 @@ down_revision = "0006_walls"
 
 
 def upgrade() -> None:
-    for doors in (LEDGER, SUBJECTS, SIGNING_IN, HOLDINGS, SHARES, DOSSIERS):
+    for doors in (LEDGER, SUBJECTS, SIGNING_IN, HOLDINGS, SHARES):
         script(doors)
     script(OPEN_TO_THE_APPLICATION)
 
@@ -272,50 +272,9 @@ CREATE FUNCTION document_public_status(document uuid) RETURNS TABLE (type text, 
     $$;
 """
 
-DOSSIERS = """
--- The filer sees whether the other parties have answered, not what their consent discloses.
-CREATE FUNCTION consent_states(dossier uuid) RETURNS TABLE (consent uuid, subject uuid, status text,
-    valid_until timestamptz) STABLE SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
-    SELECT c.id, c.subject_id, c.status, c.valid_until FROM consents c
-        WHERE c.purpose_ref = consent_states.dossier AND reaches_dossier(consent_states.dossier)
-    $$;
-
--- A consent its giver has withdrawn no longer carries evidence, in whosever dossier it was pinned.
-CREATE FUNCTION release_evidence(consent uuid, at timestamptz) RETURNS TABLE (dossier uuid, filer uuid,
-    applicant uuid, agency uuid, status integer) SECURITY DEFINER LANGUAGE plpgsql
-    SET search_path = pg_catalog, public AS $$
-BEGIN
-    PERFORM FROM consents c WHERE c.id = release_evidence.consent AND c.withdrawn_at IS NOT NULL
-        AND c.subject_id = ANY (app_subjects());
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'not withdrawn' USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    UPDATE dossier_evidence e SET revoked_at = release_evidence.at
-        WHERE e.consent_id = release_evidence.consent AND e.revoked_at IS NULL;
-    RETURN QUERY SELECT d.id, d.filer_id, d.applicant_id, d.agency_id, d.status FROM dossiers d WHERE d.id IN
-        (SELECT e.dossier_id FROM dossier_evidence e WHERE e.consent_id = release_evidence.consent);
-END $$;
-
--- A revoked paper flags every live dossier that relies on it, of any agency.
-CREATE FUNCTION flag_dossiers(document uuid, at timestamptz) RETURNS TABLE (dossier uuid, filer uuid,
-    applicant uuid, agency uuid) SECURITY DEFINER LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
-BEGIN
-    PERFORM FROM documents d WHERE d.id = flag_dossiers.document AND d.status = 'revoked'
-        AND d.issuer_agency = app_agency();
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'not revoked by this agency' USING ERRCODE = 'insufficient_privilege';
-    END IF;
-    RETURN QUERY UPDATE dossiers d SET flagged_at = flag_dossiers.at
-        WHERE d.status IN (1, 2, 4, 5, 6) AND EXISTS (SELECT FROM dossier_evidence e
-            WHERE e.dossier_id = d.id AND e.document_id = flag_dossiers.document AND e.revoked_at IS NULL)
-        RETURNING d.id, d.filer_id, d.applicant_id, d.agency_id;
-END $$;
-"""
-
 OPEN_TO_THE_APPLICATION = """
 GRANT EXECUTE ON FUNCTION append_ledger, subject_by_number, enrol_subject, mandates_of, account_subject,
     bind_account, officer_account, officer_by_id, begin_login, take_login, open_session, session_by_secret,
     end_session, reaches_dossier, party_key_allowed, holdings_of, numbered_subjects, document_with_bytes,
-    upload_by_secret, share_by_secret, spend_share, version_by_share, document_public_status, consent_states,
-    release_evidence, flag_dossiers TO motlan_app;
+    upload_by_secret, share_by_secret, spend_share, version_by_share, document_public_status TO motlan_app;
 """
