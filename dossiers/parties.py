@@ -7,9 +7,10 @@ from uuid import UUID
 from auth.caller import Caller
 from auth.errors import Unauthenticated
 from auth.mandates import bind_newborn
-from dossiers.case import Office
+from dossiers.case import Case, Office
 from dossiers.errors import PartyRefused
 from dossiers.records import Dossier
+from procedures.law import DocumentType
 from store.database import Tx
 from vault.subjects import find_by_number, register_newborn
 
@@ -41,6 +42,16 @@ async def parties_of(
         subject = await _resolve(tx, caller, dossier, party, office, now)
         parties[party.role] = (*parties.get(party.role, ()), subject)
     return parties
+
+
+def result_holder(case: Case, kind: DocumentType) -> UUID:
+    """Whose vault a result goes to: the child's for what is issued about a child, else the applicant's."""
+    roles = {claim.role for claim in kind.claims}
+    if "child" in roles and "child" in case.parties:
+        return case.parties["child"][0]
+    if "deceased" in roles and "deceased" in case.parties:
+        return case.parties["deceased"][0]
+    return case.dossier.applicant_id
 
 
 async def _resolve(

@@ -1,4 +1,4 @@
-"""What a filing would need, before anything is opened: the guide a person, or anybody, can ask for.
+"""What a filing would need, before anything is opened: a person's own guide to it.
 
 Uses only what the caller may know (their own and their wards' papers) and the registers' health. Asks no
 register, writes nothing, and tells nothing about anyone named by number.
@@ -10,6 +10,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from auth.caller import Caller
+from auth.errors import Unauthenticated
 from auth.policy import Action, SubjectFacts, require
 from dossiers.case import Office, procedure_of, recorded_mandates
 from dossiers.clock import due_date, local_day
@@ -46,23 +47,26 @@ class Preview:
 async def plan_filing(
     tx: Tx, caller: Caller, question: Question, health: Mapping[str, Probe], office: Office, now: datetime
 ) -> Preview:
-    """The plan of a filing as of `on` (default: today). Raises ProcedureUnknown, NotFound for a foreign subject."""
-    require(caller, Action.PLAN_FILING)
+    """The plan of a filing as of `on` (default: today).
+
+    Raises Unauthenticated, AccessDenied for officers, NotFound for a foreign subject, ProcedureUnknown.
+    """
     applicant = question.on_behalf_of or caller.id
-    if question.on_behalf_of is not None:
-        require(caller, Action.OPEN_DOSSIER, SubjectFacts(applicant))
+    require(caller, Action.PLAN_FILING, SubjectFacts(applicant))
+    if applicant is None or caller.id is None:
+        raise Unauthenticated
     day = question.on or local_day(now)
     law = office.laws.on(day)
     procedure = procedure_of(law, question.procedure)
     own = sorted(caller.subjects)
-    held = await holdings(tx, own) if own else ()
+    held = await holdings(tx, own)
     filing = Filing(
         procedure=procedure,
         on=day,
         channel=Channel.ONLINE,
-        parties=_parties(caller, applicant, question.parties),
+        parties=_parties(caller, question.parties, applicant=applicant, filer=caller.id),
         holdings=tuple(one for one in held if one.origin is not Origin.REGISTER),
-        filer_relation=caller.represented.get(applicant, "self") if applicant is not None else "self",
+        filer_relation=caller.represented.get(applicant, "self"),
         answers=question.answers,
         objects=await chosen_objects(tx, caller, question.objects),
         askable=frozenset(own),
@@ -80,15 +84,11 @@ async def plan_filing(
     )
 
 
-NOBODY = UUID(int=0)
-"""Stands for an anonymous applicant, who holds nothing: the plan is then the published guide."""
-
-
-def _parties(caller: Caller, applicant: UUID | None, named: tuple[Party, ...]) -> dict[str, tuple[UUID, ...]]:
-    parties: dict[str, tuple[UUID, ...]] = {
-        "applicant": (applicant or NOBODY,),
-        "filer": (caller.id or NOBODY,),
-    }
+def _parties(
+    caller: Caller, named: tuple[Party, ...], *, applicant: UUID, filer: UUID
+) -> dict[str, tuple[UUID, ...]]:
+    """Somebody named by number alone stays unknown here: whether a number exists is told to nobody."""
+    parties: dict[str, tuple[UUID, ...]] = {"applicant": (applicant,), "filer": (filer,)}
     for party in named:
         if party.subject is not None and party.subject in caller.subjects:
             parties[party.role] = (*parties.get(party.role, ()), party.subject)

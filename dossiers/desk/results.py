@@ -20,6 +20,7 @@ from dossiers.evidence.papers import check_claims
 from dossiers.filing import Change
 from dossiers.notices import notify
 from dossiers.objects import object_of_paper
+from dossiers.parties import result_holder
 from dossiers.records import DossierResult
 from dossiers.state import Move
 from procedures.law import DocumentType
@@ -119,7 +120,7 @@ async def _issue(
     claims = check_claims(kind, result.claims)
     claims.setdefault("document.issue_date@document", local_day(now).isoformat())
     claims = {name: value for name, value in claims.items() if name in {str(c) for c in kind.claims}}
-    subject = _holder(case, kind)
+    subject = result_holder(case, kind)
     issued = await deposit(
         tx,
         caller,
@@ -149,16 +150,6 @@ def _superseded(case: Case, kind: DocumentType) -> UUID | None:
         if row.document_type == kind.id and case.requirement(row.requirement).self_object:
             return row.document_id
     return None
-
-
-def _holder(case: Case, kind: DocumentType) -> UUID:
-    """Whose vault a result goes to: the child's for what is issued about a child, else the applicant's."""
-    roles = {claim.role for claim in kind.claims}
-    if "child" in roles and "child" in case.parties:
-        return case.parties["child"][0]
-    if "deceased" in roles and "deceased" in case.parties:
-        return case.parties["deceased"][0]
-    return case.dossier.applicant_id
 
 
 async def _number_newborn(tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office) -> None:

@@ -1,7 +1,7 @@
 """Papers that enter a vault through a filing or at the counter, and the refusal to take one twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, sync_as
 from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
 from dossiers.objects import object_of_paper
+from dossiers.parties import result_holder
 from dossiers.state import Status
 from procedures.law import DocumentType, Law
 from procedures.reasons import Code
@@ -44,10 +45,15 @@ async def announce_upload(
 ) -> Announced:
     """Open an upload. Refused at once when the requirement it is for is covered without it.
 
-    Raises AlreadyHeld, TypeNotAccepted, RequirementUnknown and the vault's intake refusals.
+    An officer's file for a dossier is a result of it: it is sealed for whom the result is issued to, whose id no
+    officer needs to know. Raises AlreadyHeld, TypeNotAccepted, RequirementUnknown and the vault's intake refusals.
     """
     kind = _known_type(office.laws.on(local_day(now)), announcement.type)
-    if announcement.dossier is not None and announcement.requirement is not None:
+    if caller.kind is CallerKind.OFFICER and announcement.dossier is not None:
+        case = await load_case(tx, announcement.dossier, office, lock=False)
+        require(caller, Action.APPROVE_DOSSIER, case.facts)
+        announcement = replace(announcement, subject=result_holder(case, kind))
+    elif announcement.dossier is not None and announcement.requirement is not None:
         case = await load_case(tx, announcement.dossier, office, lock=False)
         require(caller, Action.READ_DOSSIER, case.facts)
         await _refuse_unneeded(tx, case, announcement.requirement, kind, office)
