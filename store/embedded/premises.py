@@ -3,10 +3,11 @@
 A plain user's cluster lies in the data folder and runs as that user. PostgreSQL refuses to run as root, so
 for root it runs under an unprivileged number of its own, which owns the cluster and nothing else. That number
 must be able to walk to the cluster, and this module never opens a parent folder to make it so: when a parent
-is closed (`/root` is 0700), the cluster rests in `/var/lib/motlan-<hash>` and the data folder's file `place`
-says so. The binaries are copied beside it when they cannot be reached either.
+is closed (`/root` is 0700), the cluster rests in a new folder `/var/lib/motlan-…` and the data folder's file
+`place` says which. A data folder made anew gets a new one, never the cluster its namesake left. The binaries
+are copied beside it when they cannot be reached either.
 
-    <data>/place           only when the cluster rests elsewhere
+    <data>/place           only when the cluster rests elsewhere; <place>/data then names the data folder
     <place>/lock           held while a launcher lives
     <place>/passwords      0600, the launcher's
     <place>/server.log     no statements, no values
@@ -145,13 +146,12 @@ def _reachable(folder: Path, uid: int) -> bool:
 
 
 def _move_out(data: Path, pointer: Path) -> Path:
-    place = ELSEWHERE / f"motlan-{_digest(data)}"
     try:
-        place.mkdir(mode=0o711, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix="motlan-", dir=ELSEWHERE))
     except OSError as error:
         raise DataFolderRefused(data, "unreachable") from error
-    if place.is_symlink() or place.stat().st_uid != 0:
-        raise DataFolderRefused(data, "unreachable")
+    # The way back, for whoever finds the cluster of a data folder that is gone.
+    (place / "data").write_text(str(data), "utf-8")
     pointer.write_text(str(place), "utf-8")
     return place
 

@@ -338,7 +338,24 @@ def test_behind_a_closed_parent_the_cluster_rests_elsewhere(
         server.stop()
     again = Embedded(home / "data", durable=False)
     assert ask(again.start().url, "SELECT 1") == 1
+    assert again.folder == Path((home / "data" / "place").read_text())
     again.stop()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root's server has an account of its own")
+def test_a_data_folder_made_anew_never_inherits_the_old_cluster(
+    box: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(premises, "ELSEWHERE", box / "lib")
+    (box / "lib").mkdir(mode=0o755)
+    (box / "home").mkdir(mode=0o700)
+    folders = []
+    for _ in range(2):
+        settled = premises.settle(box / "home" / "data")
+        assert (settled.place / "data").read_text() == str(box / "home" / "data")
+        folders.append(settled.place)
+        shutil.rmtree(box / "home" / "data")
+    assert len(set(folders)) == 2
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root's server has an account of its own")
