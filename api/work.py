@@ -17,9 +17,11 @@ from api.journal import log_fault
 from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
+from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
 from dossiers.filers import Filed, filed, in_place_of
+from procedures.plan import RegisterQuestion
 from resolvers.context import House
 from store import ledger, outbox, past_requests
 from store.checkpoints import LogSigner
@@ -185,6 +187,19 @@ async def _lose_basis(tools: Tools, payload: Mapping[str, Any]) -> None:
         await lose_basis(tx, caller, one.dossier, consent, house.office, tools.now())
 
 
+async def _take_answer(tools: Tools, payload: Mapping[str, Any]) -> None:
+    house = tools.house
+    async with tools.work.reading(LOOP.actor) as tx:
+        one = await filed(tx, UUID(payload["dossier"]))
+    if one is None:
+        return
+    caller = await _in_place_of(tools, one)
+    question = RegisterQuestion(payload["database"], payload["document_type"], UUID(payload["subject"]))
+    told = Told(question, payload["probe"], UUID(payload["document"]) if payload["document"] else None)
+    async with house.database.writing(caller.actor) as tx:
+        await take_answer(tx, caller, one.dossier, told, house.office, tools.now())
+
+
 async def _in_place_of(tools: Tools, one: Filed) -> Caller:
     async with tools.house.database.reading(ANONYMOUS.actor) as tx:
         return await in_place_of(tx, one.filer, tools.now())
@@ -193,6 +208,7 @@ async def _in_place_of(tools: Tools, one: Filed) -> Caller:
 TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "consent.withdrawn": _lose_basis,
     "document.revoked": _flag_reliant,
+    "register.answered": _take_answer,
     "dossier.status": _report_status,
     "notice": _tell,
     "correction.requested": _pass_on_correction,

@@ -38,7 +38,7 @@ from dossiers.errors import (
 )
 from dossiers.evidence.asks import HELD, sync_asks
 from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_others
-from dossiers.forms import freeze_form, write_form
+from dossiers.forms import FormState, freeze_form, write_form
 from dossiers.notices import notify
 from dossiers.numbers import next_code
 from dossiers.objects import ObjectChoice, chosen_objects
@@ -179,7 +179,7 @@ async def submit_dossier(
     found = await _replan(tx, caller, case, office, now)
     _refuse_gaps(case, found)
     state = await freeze_form(tx, caller, case, office, now)
-    await sync_asks(tx, case, found, now, fields=_asked_fields(case, state.declared))
+    await sync_asks(tx, case, found, now, fields=_asked_fields(case, state))
     await give_consents(tx, caller, case, notice_sha256, office, now)
     await pin_rest_and_others(tx, caller, case, now)
     agency = await tx.get_one(Agency, case.dossier.agency_id)
@@ -279,13 +279,21 @@ def _is_gap(case: Case, planned: Planned) -> bool:
     return planned.outcome is Outcome.SUPPLY and not planned.satisfied
 
 
-def _asked_fields(case: Case, declared: Mapping[str, Any]) -> list[str]:
-    """Fields the person had to declare although somebody else attests such facts (prefill is not `declare`)."""
+def _asked_fields(case: Case, state: FormState) -> list[str]:
+    """Fields the person had to declare although somebody else attests such facts (prefill is not `declare`).
+
+    What has become known since stands in the form from its source: its declaration is used no more.
+    """
     form = case.procedure.form
     if form is None:
         return []
     return [
-        one.key for one in form.fields if one.key in declared and one.prefill != "declare" and one.concept
+        one.key
+        for one in form.fields
+        if one.key in state.declared
+        and one.key not in state.known
+        and one.prefill != "declare"
+        and one.concept
     ]
 
 

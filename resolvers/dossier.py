@@ -19,6 +19,7 @@ from procedures.law import Procedure as LawProcedure
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.document import Document, own_documents
+from resolvers.indicators.once_only import OnceOnlyCounts, counts_of
 from resolvers.node import Node
 from resolvers.planning import (
     PlannedEvidence,
@@ -195,6 +196,10 @@ class Dossier(Node):
             )
             for row in rows
         ]
+
+    @strawberry.field(description="Whether its person was asked once only, by the recount.")
+    async def once_only(self, info: AppInfo) -> OnceOnlyCounts:
+        return await counts_of(info.context, self.row.id)
 
     @strawberry.field(description="The e-form with what is known filled in. To its filer only.")
     async def form(self, info: AppInfo) -> list[FormField] | None:

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 from auth.caller import Caller
 from dossiers import views
 from dossiers.case import Office
+from dossiers.figures.recount import Counts, recount_dossiers
 from dossiers.records import Dossier, DossierEvidence, DossierOverride, DossierRequirement
 from procedures.agencies import agencies_by_id
 from procedures.records import Agency
@@ -51,6 +52,10 @@ class Loaders:
         self.results: DataLoader[UUID, list[UUID]] = self._loader(views.results_of, [])
         self.supplement: DataLoader[UUID, list[views.AskLine]] = self._loader(
             lambda tx, ids: views.supplements_of(tx, ids, office), []
+        )
+
+        self.once_only: DataLoader[UUID, Counts] = self._loader(
+            lambda tx, ids: recount_dossiers(tx, caller, ids), {}
         )
 
     def _loader(

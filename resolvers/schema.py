@@ -18,6 +18,7 @@ from resolvers.citizen import depositing, filing, sharing
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
 from resolvers.desk import moves, papers
+from resolvers.indicators import once_only as promises
 from resolvers.node import Node
 from resolvers.problems import PROBLEM_TYPES, BadInput
 from resolvers.scalars import config
@@ -98,6 +99,7 @@ class Query:
     my_data_usage: consents.DataUsageConnection = strawberry.field(resolver=consents.data_usage)
     my_notices: viewers.NoticeConnection = strawberry.field(resolver=viewers.notices)
     desk: dossiers.DossierConnection = strawberry.field(resolver=dossiers.desk)
+    once_only: promises.OnceOnlyFigures = strawberry.field(resolver=promises.once_only)
 
 
 @strawberry.type

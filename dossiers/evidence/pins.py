@@ -192,12 +192,14 @@ def _approval(states: Iterable[ConsentState], item: Item, *, waiting: bool = Fal
 
 
 def _covers(given: Item, needed: Item) -> bool:
-    same = (given.subject, given.version, given.register, given.document_type) == (
+    same = (given.subject, given.register, given.document_type) == (
         needed.subject,
-        needed.version,
         needed.register,
         needed.document_type,
     )
+    # A register's answer had no version yet when it was agreed to.
+    answered = given.version is None and given.register is not None
+    same = same and (answered or given.version == needed.version)
     return same and set(needed.claims) <= set(given.claims) and (given.whole or not needed.whole)
 
 

@@ -15,6 +15,7 @@ from auth.caller import Caller
 from connectors.registers import Answer, RegisterQuery, Registers
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
 from dossiers.evidence.asks import sync_asks
+from dossiers.evidence.pins import request_others
 from dossiers.notices import notify
 from dossiers.objects import object_of_claims
 from dossiers.records import Dossier, DossierEvidence, RegisterProbe
@@ -40,6 +41,15 @@ class Asked:
 
     question: RegisterQuestion
     query: RegisterQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a register said about a question, and the sealed answer it gave, if it found the fact."""
+
+    question: RegisterQuestion
+    probe: str
+    document: UUID | None
 
 
 async def settle_registers(
@@ -89,11 +99,27 @@ async def record_answers(
     case = await load_case(tx, dossier_id, office)
     for question, answer in answers:
         await _record(tx, caller, case, question, answer, office, now)
+    await _plan_anew(tx, caller, case, office, now)
+
+
+async def take_answer(
+    tx: Tx, caller: Caller, dossier_id: UUID, told: Told, office: Office, now: datetime
+) -> None:
+    """Take into the filer's dossier what a register said about somebody else, who let it be asked."""
+    case = await load_case(tx, dossier_id, office)
+    row = _note(tx, case, told.question, told.probe, now)
+    row.document_id = row.document_id or told.document
+    await _plan_anew(tx, caller, case, office, now)
+
+
+async def _plan_anew(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> None:
     await tx.flush()
     found = await plan_case(tx, case, office)
     if case.status is Status.DRAFT:
         await write_plan(tx, case, found)
+        await tx.flush()
         await sync_asks(tx, case, found, now)
+        await request_others(tx, caller, case, now)
     else:
         await _heal(tx, caller, case, found.by_requirement(), now)
     touch(case)
@@ -126,21 +152,7 @@ async def _record(
     office: Office,
     now: datetime,
 ) -> None:
-    row = case.probe_of(question)
-    if row is None:
-        row = RegisterProbe(
-            id=new_id(),
-            dossier_id=case.dossier.id,
-            database=question.database,
-            document_type=question.document_type,
-            subject_id=question.subject,
-        )
-        case.probes.append(row)
-        tx.add(row)
-    row.probe, row.at = answer.probe, now
-    down = answer.probe == Probe.DOWN
-    row.first_down_at = (row.first_down_at or now) if down else None
-    row.retry_at = now + RETRY if down else None
+    row = _note(tx, case, question, answer.probe, now)
     if answer.probe == Probe.FOUND and row.document_id is None:
         row.document_id = (await _seal_answer(tx, caller, case, question, answer, office, now)).document
     await ledger.record(
@@ -157,6 +169,25 @@ async def _record(
         ),
         now,
     )
+
+
+def _note(tx: Tx, case: Case, question: RegisterQuestion, probe: str, now: datetime) -> RegisterProbe:
+    row = case.probe_of(question)
+    if row is None:
+        row = RegisterProbe(
+            id=new_id(),
+            dossier_id=case.dossier.id,
+            database=question.database,
+            document_type=question.document_type,
+            subject_id=question.subject,
+        )
+        case.probes.append(row)
+        tx.add(row)
+    down = probe == Probe.DOWN
+    row.probe, row.at = probe, now
+    row.first_down_at = (row.first_down_at or now) if down else None
+    row.retry_at = now + RETRY if down else None
+    return row
 
 
 async def _seal_answer(
@@ -192,9 +223,10 @@ async def _seal_answer(
 async def _heal(tx: Tx, caller: Caller, case: Case, planned: Mapping[str, Planned], now: datetime) -> None:
     """A register that was down at submission has answered: the pending requirement takes its real outcome."""
     for row in case.requirements.values():
-        if row.outcome != Outcome.PENDING_FETCH:
-            continue
         pending = [one for one in case.evidence if one.requirement == row.requirement and not one.revoked_at]
+        # A FETCH still without a version is somebody else's answer that came after submission.
+        if row.outcome != Outcome.PENDING_FETCH and all(one.version_id for one in pending):
+            continue
         healed = [one for one in pending if await _take_answer(tx, case, one)]
         if pending and len(healed) == len(pending):
             row.outcome, row.satisfied = Outcome.FETCH, True

@@ -8,6 +8,7 @@ import strawberry
 
 from auth.errors import NotFound
 from auth.policy import reach
+from dossiers.evidence.approvals import fetch_approved
 from dossiers.evidence.pins import accept_request, request_words
 from dossiers.evidence.withdrawals import withdraw_consent as withdraw
 from procedures.agencies import agency_name
@@ -258,6 +259,9 @@ async def give_consent(info: AppInfo, input: GiveConsentInput) -> GiveConsentPay
         return given.id
 
     made, errors = await context.act("giveConsent", input, do)
+    if made is not None:
+        house = context.house
+        await fetch_approved(house.database, house.registers, context.caller, made, house.office, context.now)
     return GiveConsentPayload(consent=await _consent(context, made), errors=errors)
 
 

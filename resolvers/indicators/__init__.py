@@ -1,0 +1,1 @@
+"""Figures about the platform itself, for whoever they concern to check."""
