@@ -19,7 +19,7 @@ from pathlib import Path
 
 from api import commands
 from api.app import Platform, create_keys, open_platform, prepare
-from api.commands import show, tell
+from api.commands import LogCheck, show, tell
 from api.journal import start_journal
 from api.roll import enter_roll
 from api.serving import listen, open_servers, reach_servers, serving, until_told_to_stop
@@ -258,12 +258,16 @@ def _add_offline_commands(
     log = verbs.add_parser("log", help="the access log").add_subparsers(required=True)
     verify = log.add_parser("verify", parents=[common], help="check every line, leaf and signed head")
     verify.add_argument("folder", type=Path, nargs="?", help="an exported log instead of the database")
+    verify.add_argument("--schema", help="a copy of the log's tables in this schema of the database")
     verify.add_argument("--key", help="the log's verifier key (name+hash+key)")
     verify.add_argument("--known", type=Path, action="append", default=[], help="a checkpoint kept elsewhere")
     verify.add_argument("--export", type=Path, help="also write the log to this new folder")
     verify.set_defaults(
         run=lambda given, settings: asyncio.run(
-            commands.verify_log(settings, given.folder, given.key, given.known, given.export)
+            commands.verify_log(
+                settings,
+                LogCheck(given.folder, given.schema, given.key, tuple(given.known), given.export),
+            )
         )
     )
 

@@ -2,6 +2,7 @@
 code; what went on is told on standard error, results on standard output."""
 
 import sys
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -83,20 +84,31 @@ def init_keys(settings: Settings) -> int:
     return 0
 
 
-async def verify_log(
-    settings: Settings, folder: Path | None, key: str | None, known: list[Path], export_to: Path | None
-) -> int:
-    """Check the access log, of the database or of an exported folder; 1 when a line or head is wrong."""
-    log_key = LogKey.parse(key) if key else _own_log_key(settings)
-    notes = [path.read_text("utf-8") for path in known]
-    if folder is not None:
-        found = await verify(FolderLog(folder), log_key, notes)
-    else:
-        async with reach_servers(settings) as servers, open_database(servers.work_url) as source:
-            if export_to is not None:
-                await export(source, export_to)
-            found = await verify(source, log_key, notes)
-    return _show_report(found)
+@dataclass(frozen=True, slots=True)
+class LogCheck:
+    """Which log to check, and against what. `folder`: an exported one; `schema`: a copy of the log's tables in a
+    schema of the same database; without either, the platform's own. `known`: heads a witness has kept."""
+
+    folder: Path | None = None
+    schema: str | None = None
+    key: str | None = None
+    known: tuple[Path, ...] = ()
+    export_to: Path | None = None
+
+
+async def verify_log(settings: Settings, wanted: LogCheck) -> int:
+    """Check the access log; 1 when a line or head is wrong."""
+    log_key = LogKey.parse(wanted.key) if wanted.key else _own_log_key(settings)
+    notes = [path.read_text("utf-8") for path in wanted.known]
+    if wanted.folder is not None:
+        return _show_report(await verify(FolderLog(wanted.folder), log_key, notes))
+    async with (
+        reach_servers(settings) as servers,
+        open_database(servers.work_url, wanted.schema) as source,
+    ):
+        if wanted.export_to is not None:
+            await export(source, wanted.export_to)
+        return _show_report(await verify(source, log_key, notes))
 
 
 def _own_log_key(settings: Settings) -> LogKey:

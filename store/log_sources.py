@@ -58,9 +58,17 @@ class DatabaseLog:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncIterator[DatabaseLog]:
-    """The log of a database, through a role that may read all of it: the owner's or the loops'."""
-    engine = create_async_engine(url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+async def open_database(url: str, schema: str | None = None) -> AsyncIterator[DatabaseLog]:
+    """The log of a database, through a role that may read all of it: the owner's or the loops'.
+
+    `schema`: where a copy of the log's tables stands, when it is not the platform's own that is checked.
+    """
+    engine = create_async_engine(
+        url,
+        poolclass=NullPool,
+        isolation_level="REPEATABLE READ",
+        execution_options={"schema_translate_map": {None: schema}} if schema is not None else {},
+    )
     try:
         async with engine.connect() as connection:
             yield DatabaseLog(connection)
