@@ -16,11 +16,14 @@ from tests.house.tree import PRODUCT, ROOMS, ROOT, Module, at, modules, plant, s
 
 CLOCKS: Mapping[str, str] = {
     "api/app.py": "the one clock, made at the composition root and handed on",
+    "api/__main__.py": "the command line: when the catalogue is imported at start",
+    "api/commands.py": "the command line: when the catalogue is imported",
     "connectors/registers.py": "the default of an injected clock",
     "store/identifiers.py": "identifiers carry the time they were made at; nobody decides by it",
     "sandbox/__main__.py": "the sandbox is another machine",
     "sandbox/identity.py": "the default of an injected clock",
     "sandbox/registers.py": "the default of an injected clock",
+    "sandbox/story/whole.py": "the story is a client on a machine of its own",
 }
 """Modules that read the machine's clock, each with why. Everybody else is given `now`."""
 
@@ -30,7 +33,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 SPEAKERS: Mapping[str, str] = {
-    "api/__main__.py": "the command line",
+    "api/commands.py": "the command line's two voices: results and progress",
     "vault/intake/pdf_reader.py": "a program of its own, whose verdict is its output",
 }
 """Modules that print. Everybody else logs, or says nothing."""
@@ -237,7 +240,7 @@ def test_a_second_reader_of_the_environment_is_found(breach: str, tmp_path: Path
 
 
 def test_a_print_is_found(tmp_path: Path) -> None:
-    planted = plant(tmp_path, {"vault/x.py": "print('key', key)\n", "api/__main__.py": "print('ready')\n"})
+    planted = plant(tmp_path, {"vault/x.py": "print('key', key)\n", "api/commands.py": "print('ready')\n"})
     assert printers(planted) == ["vault/x.py:1"]
 
 

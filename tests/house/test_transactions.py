@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT, at, called, modules, plant
+from tests.house.tree import ROOMS, ROOT, at, called, modules, plant
 
 COMMITTERS: Mapping[str, str] = {
     "store/database.py": "writing(): the one way to change the main database",
@@ -28,7 +28,7 @@ _SPOKEN = ("COMMIT", "BEGIN", "ROLLBACK", "SAVEPOINT", "START TRANSACTION")
 def committers(root: Path) -> list[str]:
     """Transactions begun, committed or rolled back by hand, in Python or spelled in SQL."""
     found = []
-    for module in modules(root):
+    for module in modules(root, ROOMS):
         if module.path in COMMITTERS:
             continue
         found += [
@@ -46,7 +46,7 @@ def committers(root: Path) -> list[str]:
 def engines(root: Path) -> list[str]:
     return [
         at(module, call)
-        for module in modules(root)
+        for module in modules(root, ROOMS)
         if module.path not in ENGINES
         for call in module.calls()
         if called(call) in _MAKING

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,12 +53,20 @@ class Module:
 
 def modules(root: Path, folders: Iterable[str] = PRODUCT) -> list[Module]:
     """Every Python file of these folders, in the order of their paths. Folders that are not there hold none."""
+    return list((_of_the_repository if root == ROOT else _read)(root, tuple(folders)))
+
+
+def _read(root: Path, folders: tuple[str, ...]) -> list[Module]:
     return [
         Module(path.relative_to(root).as_posix(), path.read_text("utf-8"))
         for folder in folders
         for path in sorted((root / folder).rglob("*.py"))
         if "__pycache__" not in path.parts
     ]
+
+
+_of_the_repository = cache(_read)
+"""The repository does not change while it is judged; its modules are parsed once for all rules."""
 
 
 def plant(root: Path, files: Mapping[str, str]) -> Path:
