@@ -18,7 +18,7 @@ from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
-from dossiers.evidence.retries import ask_again, waiting_dossiers
+from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
 from dossiers.filers import Filed, filed, in_place_of
 from procedures.plan import RegisterQuestion
@@ -36,6 +36,7 @@ SWEEP_SECONDS: Final = 3600.0
 LEASE_SECONDS: Final = 60
 BATCH: Final = 20
 LONGEST_DELAY: Final = timedelta(hours=1)
+PUT_OFF: Final = timedelta(minutes=10)
 OUTBOX_KEPT: Final = timedelta(days=7)
 
 log = logging.getLogger(__name__)
@@ -77,10 +78,6 @@ class Loops:
         while await seal(self._tools):
             continue
 
-    async def seal_now(self) -> None:
-        while await seal(self._tools):
-            continue
-
     async def _repeat(self, name: str, pause: float, step: Callable[[Tools], Awaitable[bool]]) -> None:
         while True:
             try:
@@ -94,7 +91,7 @@ class Loops:
 
 
 async def seal(tools: Tools) -> bool:
-    """Give committed lines of the access log their places; whether a full batch was sealed."""
+    """Give committed lines of the access log their places; whether there were any."""
     async with tools.work.writing(LOOP.actor) as tx:
         return await ledger.seal(tx, tools.signer, tools.now()) > 0
 
@@ -118,7 +115,12 @@ async def retry_registers(tools: Tools) -> bool:
     house = tools.house
     for one in waiting:
         caller = await _in_place_of(tools, one)
-        await ask_again(house.database, house.registers, caller, one, house.office, now)
+        try:
+            await ask_again(house.database, house.registers, caller, one, house.office, now)
+        except Exception as error:  # one dossier that cannot go on must not keep the others waiting
+            log_fault("register retry", error)
+            async with house.database.writing(caller.actor) as tx:
+                await put_off(tx, one, now, now + PUT_OFF)
     return bool(waiting)
 
 

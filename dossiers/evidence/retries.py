@@ -36,7 +36,12 @@ async def ask_again(
     """Ask what is due, in the filer's name. A question the plan no longer has is put to rest."""
     await settle_registers(database, registers, caller, waiting.dossier, office, now)
     async with database.writing(caller.actor) as tx:
-        idle = update(RegisterProbe).where(
-            RegisterProbe.dossier_id == waiting.dossier, RegisterProbe.retry_at <= now
-        )
-        await tx.execute(idle.values(retry_at=None))
+        await put_off(tx, waiting, now, None)
+
+
+async def put_off(tx: Tx, waiting: Filed, now: datetime, until: datetime | None) -> None:
+    """Ask what is due at `now` not before `until`; with None, never again of itself. In the filer's name."""
+    due = update(RegisterProbe).where(
+        RegisterProbe.dossier_id == waiting.dossier, RegisterProbe.retry_at <= now
+    )
+    await tx.execute(due.values(retry_at=until))
