@@ -80,9 +80,10 @@ class Person:
 
     browser: httpx2.AsyncClient
     language: str = "en"
+    origin: str = ORIGIN
 
     async def sign_in(self, role: str, login: str) -> None:
-        begun = await self.browser.get(f"{ORIGIN}/sign-in", params={"role": role})
+        begun = await self.browser.get(f"{self.origin}/sign-in", params={"role": role})
         assert begun.status_code == 303, begun.text
         provider = begun.headers["location"]
         page = await self.browser.get(provider)
@@ -96,9 +97,9 @@ class Person:
     async def post(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The whole answer, errors and all."""
         response = await self.browser.post(
-            f"{ORIGIN}/graphql",
+            f"{self.origin}/graphql",
             json={"query": query, "variables": dict(variables or {})},
-            headers={"Origin": ORIGIN, "Accept-Language": self.language},
+            headers={"Origin": self.origin, "Accept-Language": self.language},
         )
         said: dict[str, Any] = response.json()
         return said
