@@ -19,7 +19,6 @@ from procedures.law import Procedure as LawProcedure
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.document import Document, own_documents
-from resolvers.indicators.once_only import OnceOnlyCounts, counts_of
 from resolvers.node import Node
 from resolvers.planning import (
     PlannedEvidence,
@@ -67,7 +66,14 @@ class Override:
     requirement: strawberry.ID
     legal_reason: str
     article: str
+    text: str
     at: datetime
+
+
+@strawberry.type(description="Why a dossier was not taken in, and the provision it rests on (form 03).")
+class Refusal:
+    reason: str
+    legal_basis: str
 
 
 @strawberry.type(description="One field of the e-form. A `source` other than `declared` makes it read-only.")
@@ -186,20 +192,26 @@ class Dossier(Node):
 
     @strawberry.field(description="Every override of once-only in this dossier.")
     async def overrides(self, info: AppInfo) -> list[Override]:
-        rows = await info.context.load.overrides.load(self.row.id)
+        load = info.context.load
+        rows = await load.overrides.load(self.row.id)
+        texts = await load.override_text.load_many([row.id for row in rows])
         return [
             Override(
                 requirement=strawberry.ID(row.requirement),
                 legal_reason=row.legal_reason,
                 article=row.article,
+                text=text,
                 at=row.at,
             )
-            for row in rows
+            for row, text in zip(rows, texts, strict=True)
         ]
 
-    @strawberry.field(description="Whether its person was asked once only, by the recount.")
-    async def once_only(self, info: AppInfo) -> OnceOnlyCounts:
-        return await counts_of(info.context, self.row.id)
+    @strawberry.field(description="Of a dossier not taken in; null for every other.")
+    async def refusal(self, info: AppInfo) -> Refusal | None:
+        if self.status is not Status.NOT_RECEIVED:
+            return None
+        words = await info.context.load.refusal.load(self.row.id)
+        return Refusal(reason=words["reason"], legal_basis=words["legal_basis"]) if words else None
 
     @strawberry.field(description="The e-form with what is known filled in. To its filer only.")
     async def form(self, info: AppInfo) -> list[FormField] | None:

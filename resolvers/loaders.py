@@ -53,7 +53,12 @@ class Loaders:
         self.supplement: DataLoader[UUID, list[views.AskLine]] = self._loader(
             lambda tx, ids: views.supplements_of(tx, ids, office), []
         )
-
+        self.refusal: DataLoader[UUID, Mapping[str, str] | None] = self._loader(
+            lambda tx, ids: views.refusals_of(tx, ids, office), None
+        )
+        self.override_text: DataLoader[UUID, str] = self._loader(
+            lambda tx, ids: views.override_texts(tx, ids, office), ""
+        )
         self.once_only: DataLoader[UUID, Counts] = self._loader(
             lambda tx, ids: recount_dossiers(tx, caller, ids), {}
         )

@@ -117,6 +117,7 @@ class Mutation:
     submit_dossier: filing.SubmitDossierPayload = strawberry.mutation(resolver=filing.submit_dossier)
     withdraw_dossier: filing.WithdrawDossierPayload = strawberry.mutation(resolver=filing.withdraw_dossier)
     answer_supplement: filing.AnswerSupplementPayload = strawberry.mutation(resolver=filing.answer_supplement)
+    object_to_ask: filing.ObjectToAskPayload = strawberry.mutation(resolver=filing.object_to_ask)
     give_consent: consents.GiveConsentPayload = strawberry.mutation(resolver=consents.give_consent)
     withdraw_consent: consents.WithdrawConsentPayload = strawberry.mutation(
         resolver=consents.withdraw_consent
@@ -131,6 +132,7 @@ class Mutation:
     override_already_held: moves.DeskPayload = strawberry.mutation(resolver=moves.override_already_held)
     open_evidence: papers.OpenEvidencePayload = strawberry.mutation(resolver=papers.open_evidence)
     identify_subject: papers.IdentifySubjectPayload = strawberry.mutation(resolver=papers.identify_subject)
+    mark_original_seen: moves.DeskPayload = strawberry.mutation(resolver=papers.mark_original_seen)
     digitise_document: papers.DigitiseDocumentPayload = strawberry.mutation(resolver=papers.digitise_document)
     approve_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.approve_dossier)
     return_result: moves.DeskPayload = strawberry.mutation(resolver=moves.return_result)

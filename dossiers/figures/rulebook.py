@@ -201,25 +201,28 @@ def _alternatives(
 
 
 def _field_rules(catalogue: Catalogue, procedure: str) -> list[dict[str, Any]]:
-    """Fields the person need not fill in while somebody else attests the fact."""
-    found: dict[str, dict[str, Any]] = {}
-    for component in catalogue.table("procedures")[procedure]["components"]:
+    """Fields the person need not fill in while somebody else attests the fact. Where two forms of a filing share a
+    field it is filled in once, as the form always asked for says."""
+    fields: dict[str, Body] = {}
+    components = catalogue.table("procedures")[procedure]["components"]
+    for component in sorted(components, key=lambda one: one["requirement"] != "mandatory"):
         note = catalogue.table("component_annotations").get(component["id"], {})
         form = catalogue.table("forms").get(component["document_type_id"])
-        if form is None or note.get("outcome_class") != "form":
-            continue
-        for field in form["fields"]:
-            if field["prefill"] != "declare" and field["concept"]:
-                rule = {
-                    "procedure": procedure,
-                    "field": field["key"],
-                    "concept": field["concept"],
-                    "role": field["subject_role"],
-                    "applicant_meant": _applicant_meant(catalogue, field["subject_role"]),
-                    "account": field["concept"] in ACCOUNT_FACTS,
-                }
-                found.setdefault(field["key"], rule)
-    return list(found.values())
+        if form is not None and note.get("outcome_class") == "form":
+            for field in form["fields"]:
+                fields.setdefault(field["key"], field)
+    return [
+        {
+            "procedure": procedure,
+            "field": key,
+            "concept": field["concept"],
+            "role": field["subject_role"],
+            "applicant_meant": _applicant_meant(catalogue, field["subject_role"]),
+            "account": field["concept"] in ACCOUNT_FACTS,
+        }
+        for key, field in fields.items()
+        if field["prefill"] != "declare" and field["concept"]
+    ]
 
 
 def _applicant_meant(catalogue: Catalogue, role: str) -> bool:

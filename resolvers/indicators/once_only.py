@@ -3,16 +3,15 @@
 Nothing personal is in a figure: counts and ids of dossiers, which their own loaders judge anew when opened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 import strawberry
 
 from dossiers.figures.mismatches import find_mismatches
 from dossiers.figures.recount import Counted, Figure, counted_dossiers, recount
-from resolvers.connections import MAX_PAGE, PageInfo, global_id, page_of
+from resolvers.connections import PageInfo, global_id, page_of
 from resolvers.context import AppInfo, Context
-from resolvers.problems import BadInput
 
 strawberry.enum(Figure, name="OnceOnlyFigure", description="A figure of the recount.")
 
@@ -92,26 +91,22 @@ class OnceOnlyFigures:
                 before = UUID(start) if start else None
                 return await counted_dossiers(tx, context.caller, figure, before, limit)
 
-        listing = f"onceOnly\0{figure.value}"
-        rows, page = await page_of(
-            context.house.cursors, listing, first, after, fetch, lambda row: str(row.dossier)
-        )
-        edges = [
-            CountedDossierEdge(node=CountedDossier.of(row), cursor=cursor)
-            for row, cursor in zip(rows, page.cursors, strict=True)
-        ]
-        return CountedDossierConnection(edges=edges, page_info=page.info)
+        return await _connection(context, f"onceOnly\0{figure.value}", first, after, fetch)
 
     @strawberry.field(
-        description="Submitted dossiers whose stored plan counts otherwise than the recount, newest first."
+        description="Submitted dossiers whose stored plan counts otherwise than the recount, newest first;"
+        " `amount` is how many of the counts differ."
     )
-    async def mismatches(self, info: AppInfo, first: int) -> list[strawberry.ID]:
+    async def mismatches(
+        self, info: AppInfo, first: int, after: str | None = None
+    ) -> CountedDossierConnection:
         context = info.context
-        if not 1 <= first <= MAX_PAGE:
-            raise BadInput("first")
-        async with context.reading() as tx:
-            found = await find_mismatches(tx, context.caller, first)
-        return [global_id("Dossier", one) for one in found]
+
+        async def fetch(start: str | None, limit: int) -> Sequence[Counted]:
+            async with context.reading() as tx:
+                return await find_mismatches(tx, context.caller, UUID(start) if start else None, limit)
+
+        return await _connection(context, "mismatches", first, after, fetch)
 
 
 def once_only(info: AppInfo) -> OnceOnlyFigures:
@@ -122,3 +117,19 @@ def once_only(info: AppInfo) -> OnceOnlyFigures:
 async def counts_of(context: Context, dossier: UUID) -> OnceOnlyCounts:
     """The figures of one dossier; together with those of others a list shows."""
     return OnceOnlyCounts.of(await context.load.once_only.load(dossier))
+
+
+async def _connection(
+    context: Context,
+    listing: str,
+    first: int,
+    after: str | None,
+    fetch: Callable[[str | None, int], Awaitable[Sequence[Counted]]],
+) -> CountedDossierConnection:
+    cursors = context.house.cursors
+    rows, page = await page_of(cursors, listing, first, after, fetch, lambda row: str(row.dossier))
+    edges = [
+        CountedDossierEdge(node=CountedDossier.of(row), cursor=cursor)
+        for row, cursor in zip(rows, page.cursors, strict=True)
+    ]
+    return CountedDossierConnection(edges=edges, page_info=page.info)
