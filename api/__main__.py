@@ -6,6 +6,7 @@ that serves no real people, and enters the demo agencies.
 
 import argparse
 import asyncio
+import logging
 import socket
 import sys
 import tempfile
@@ -17,12 +18,11 @@ from datetime import UTC, date, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from api import commands
-from api.app import Platform, create_keys, open_platform, prepare
-from api.commands import LogCheck, show, tell
+from api.app import Platform, create_keys, enter_roll, open_platform, prepare
 from api.journal import start_journal
-from api.roll import enter_roll
-from api.serving import listen, open_servers, reach_servers, serving, until_told_to_stop
+from api.process import commands
+from api.process.commands import LogCheck, show, tell
+from api.process.serving import listen, open_servers, reach_servers, serving, until_told_to_stop
 from api.settings import Neighbours, Settings, SettingsRefused, neighbours_of, read_settings
 from auth.records import Officer
 from procedures.records import Agency
@@ -39,7 +39,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     given = _parser().parse_args(arguments)
-    start_journal()
+    # The demo's reader follows the story; what each process says of itself would drown it.
+    start_journal(logging.WARNING if given.quiet else logging.INFO)
     try:
         settings = read_settings(data=given.data, port=given.port)
         return int(given.run(given, settings))
@@ -207,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="motlan", description="Once only: file, reuse, decide.")
     parser.add_argument("--data", type=Path, help="folder of this installation (default .motlan)")
     parser.add_argument("--port", type=int, help="port to listen at (default 8000)")
+    parser.set_defaults(quiet=False)
     common = argparse.ArgumentParser(add_help=False)
     # Also after the command, where people write them; SUPPRESS keeps what was given before it.
     common.add_argument("--data", type=Path, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -214,12 +216,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = verbs.add_parser("run", parents=[common], help="the demo: serve, tell the story once, keep serving")
-    run.set_defaults(run=lambda given, settings: asyncio.run(_run(given, settings)))
+    run.set_defaults(quiet=True, run=lambda given, settings: asyncio.run(_run(given, settings)))
     story = verbs.add_parser("story", parents=[common], help="tell the story and exit with its verdict")
     story.add_argument("--json", action="store_true", help="one JSON object as the last line of output")
     story.add_argument("--seed", type=int, help="other people, other procedures")
     story.add_argument("--control", choices=["no-results", "nothing-supplied"], help="must exit 3")
-    story.set_defaults(run=lambda given, settings: asyncio.run(_story(given, settings)))
+    story.set_defaults(quiet=True, run=lambda given, settings: asyncio.run(_story(given, settings)))
     serve = verbs.add_parser("serve", parents=[common], help="serve until stopped")
     serve.add_argument("--no-demo", action="store_true", help="no sandbox, no demo data")
     serve.add_argument("--no-work", action="store_true", help="leave the loops to `motlan work`")

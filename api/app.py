@@ -4,7 +4,7 @@ Opening a platform migrates both databases, imports the catalogue when it change
 security, and only then serves.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,12 +17,13 @@ from starlette.types import ASGIApp
 from api import content, health, log, signin, verify
 from api.graphql import GraphQLFace
 from api.settings import Neighbours, Settings, SettingsRefused
-from api.shield import Shield
+from api.web.shield import Shield
 from api.work import Loops, Tools
 from auth.assurance import VAULT
 from auth.caller import ANONYMOUS
 from auth.login import Door
 from auth.oidc import Client, Provider
+from auth.records import Officer
 from auth.signing import SigningKey, import_jwks
 from auth.tokens import REGISTER_ANSWER, Tokens, Verifier
 from connectors.registers import Clocks, Registers, open_client
@@ -30,6 +31,7 @@ from dossiers.case import Office
 from procedures.catalogue import read_catalogue
 from procedures.editions import CatalogueFiles, Changes
 from procedures.imports import import_catalogue, read_law_book
+from procedures.records import Agency
 from resolvers.connections import Cursors
 from resolvers.context import House
 from store.checkpoints import LogSigner
@@ -84,6 +86,17 @@ async def import_law(servers: Servers, files: CatalogueFiles, now: datetime) -> 
     try:
         async with owner.writing(OWNER) as tx:
             return await import_catalogue(tx, files, now)
+    finally:
+        await owner.close()
+
+
+async def enter_roll(servers: Servers, agencies: Iterable[Agency], officers: Iterable[Officer]) -> None:
+    """Write agencies and officers, new or changed; entering them again changes nothing."""
+    owner = Database(servers.owner_url, pool_size=1)
+    try:
+        async with owner.writing(OWNER) as tx:
+            for row in (*agencies, *officers):
+                await tx.merge(row)
     finally:
         await owner.close()
 

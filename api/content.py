@@ -16,10 +16,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.answers import HARDENED, json_answer, refusal
 from api.graphql import Unreadable, refuse_foreign_origin
 from api.journal import log_fault
 from api.signin import caller_from_cookie
+from api.web.answers import HARDENED, json_answer, refusal
 from auth.errors import CredentialsConflict, NotFound
 from dossiers.desk.opening import open_content
 from resolvers.connections import read_uuid, split_id

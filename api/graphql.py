@@ -19,10 +19,10 @@ from starlette.routing import Route
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
-from api.answers import JSON, json_answer
 from api.journal import log_fault
 from api.operations import OperationRefused, Operations
 from api.signin import caller_from_cookie
+from api.web.answers import JSON, json_answer
 from auth.errors import CredentialsConflict
 from resolvers.context import Context, House
 from resolvers.problems import top_level

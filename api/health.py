@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.answers import json_answer
 from api.journal import log_fault
+from api.web.answers import json_answer
 from api.work import Loops
 from auth.caller import ANONYMOUS
 from auth.tokens import Tokens

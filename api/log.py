@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from api.answers import HARDENED, refusal
+from api.web.answers import HARDENED, refusal
 from auth.caller import ANONYMOUS
 from store import ledger
 from store.database import Database

@@ -9,14 +9,13 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
-from jinja2 import Environment, FileSystemLoader
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from api.web.pages import Pages, language_of
 from auth.caller import Caller, CallerKind
 from auth.errors import CredentialsConflict, SignInFailed
 from auth.login import (
@@ -87,12 +86,6 @@ async def caller_from_cookie(
         return await caller_of(tx, secret, language, now)
 
 
-def language_of(request: Request) -> str:
-    """`vi` unless English is asked for, by `?lang=` or first in Accept-Language."""
-    asked = request.query_params.get("lang") or request.headers.get("accept-language", "")
-    return "en" if asked.strip().lower().startswith("en") else "vi"
-
-
 def session_cookie(secure: bool) -> str:
     """Over loopback HTTP the `__Host-` prefix goes, which browsers tie to TLS; nothing else is loosened."""
     return "__Host-motlan" if secure else "motlan"
@@ -105,10 +98,8 @@ def _login_cookie(secure: bool) -> str:
 class _Pages:
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
-        folder = Path(__file__).parent / "templates"
-        self._templates = Environment(
-            loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
-        )
+        # Not no-referrer: browsers then send `Origin: null` with our own sign-out form.
+        self._pages = Pages(sandbox=door.sandbox, is_secure=door.is_secure, referrer="same-origin")
 
     async def home(self, request: Request) -> Response:
         try:
@@ -117,7 +108,7 @@ class _Pages:
             )
         except CredentialsConflict:
             return self._refused(400)
-        return self._page(request, "sign_in.html", caller_kind=caller.kind.value, failed=False)
+        return self._pages.page(request, "sign_in.html", caller_kind=caller.kind.value, failed=False)
 
     async def begin(self, request: Request) -> Response:
         """Off to the provider, with a Lax cookie that ties the way back to this browser."""
@@ -142,7 +133,7 @@ class _Pages:
             httponly=True,
             samesite="lax",  # Strict would not come back from another site
         )
-        return self._hardened(response)
+        return self._pages.harden(response)
 
     async def come_back(self, request: Request) -> Response:
         """The provider's answer. Ends on a page of ours, never a redirect: a Strict cookie is not sent along a
@@ -151,7 +142,7 @@ class _Pages:
             secret, started = await self._sign_in(request)
         except SignInFailed as failure:
             return self._failed(request, failure)
-        response = self._page(request, "signed_in.html", next_path=started.next_path)
+        response = self._pages.page(request, "signed_in.html", next_path=started.next_path)
         response.delete_cookie(
             _login_cookie(self._door.is_secure), secure=self._door.is_secure, httponly=True, samesite="lax"
         )
@@ -176,7 +167,7 @@ class _Pages:
                 await end_session(tx, secret, self._door.now())
         response = RedirectResponse("/", status_code=303)
         response.delete_cookie(name, secure=self._door.is_secure, httponly=True, samesite="strict")
-        return self._hardened(response)
+        return self._pages.harden(response)
 
     async def _sign_in(self, request: Request) -> tuple[str, Started]:
         """The secret of a new session. Raises SignInFailed."""
@@ -220,39 +211,11 @@ class _Pages:
         # One page for every reason: which check failed is for our log, not for whoever tries.
         log.warning("sign-in failed: %s", failure.reason)
         status = 503 if failure.reason == "provider" else 400
-        page = self._page(request, "sign_in.html", status, caller_kind="anonymous", failed=True)
+        page = self._pages.page(request, "sign_in.html", status, caller_kind="anonymous", failed=True)
         page.delete_cookie(
             _login_cookie(self._door.is_secure), secure=self._door.is_secure, httponly=True, samesite="lax"
         )
         return page
 
     def _refused(self, status: int) -> Response:
-        return self._hardened(PlainTextResponse("", status_code=status))
-
-    def _page(self, request: Request, name: str, status: int = 200, **values: object) -> Response:
-        nonce, language = secrets.token_urlsafe(16), language_of(request)
-        body = self._templates.get_template(name).render(
-            language=language, nonce=nonce, sandbox=self._door.sandbox, **values
-        )
-        return self._hardened(HTMLResponse(body, status), language=language, style=f"'nonce-{nonce}'")
-
-    def _hardened(
-        self, response: Response, *, language: str | None = None, style: str = "'none'"
-    ) -> Response:
-        response.headers.update(
-            {
-                "Content-Security-Policy": f"default-src 'none'; style-src {style}; form-action 'self';"
-                " frame-ancestors 'none'; base-uri 'none'",
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-                # Not no-referrer: browsers then send `Origin: null` with our own sign-out form.
-                "Referrer-Policy": "same-origin",
-                "Cross-Origin-Opener-Policy": "same-origin",
-            }
-        )
-        if language is not None:
-            response.headers["Content-Language"] = language
-            response.headers["Vary"] = "Accept-Language, Cookie"
-        if self._door.is_secure:
-            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-        return response
+        return self._pages.harden(PlainTextResponse("", status_code=status))

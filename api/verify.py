@@ -11,9 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from api.answers import HARDENED, JSON, json_answer
-from api.pages import Pages
-from api.signin import language_of
+from api.web.answers import HARDENED, JSON, json_answer
+from api.web.pages import Pages, language_of
 from auth.caller import ANONYMOUS
 from dossiers.clock import local_day
 from procedures.agencies import agencies_by_id, agency_name
@@ -38,7 +37,9 @@ class Standing:
 
 def routes(house: House, now: Callable[[], datetime], *, sandbox: bool) -> list[Route]:
     """`/verify` and `/verify/{code}`: a page, or JSON where the client asks for it."""
-    pages = Pages(sandbox=sandbox)
+    # The address carries the code: it must not travel to whatever is clicked next.
+    secure = house.public_url.startswith("https://")
+    pages = Pages(sandbox=sandbox, is_secure=secure, referrer="no-referrer")
 
     async def form(request: Request) -> Response:
         code = request.query_params.get("code", "").strip()

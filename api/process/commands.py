@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from api.app import CATALOGUE, create_keys, import_law
-from api.serving import reach_servers
+from api.process.serving import reach_servers
 from api.settings import Settings
 from procedures.catalogue import read_catalogue
 from procedures.checking.check import check, report
@@ -19,7 +19,7 @@ from store.log_sources import FolderLog, export, open_database
 from store.migrate import upgrade
 from store.verification import Report, verify
 
-SCHEMA = Path(__file__).resolve().parent.parent / "schema.graphql"
+SCHEMA = CATALOGUE.parent / "schema.graphql"
 
 
 def tell(words: str) -> None:

@@ -6,8 +6,8 @@ Without it the server prints the exception with its message, and messages quote 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.answers import refusal
 from api.journal import log_fault
+from api.web.answers import refusal
 from store.identifiers import new_id
 
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")

@@ -1,0 +1,1 @@
+"""One process: how it serves, and the commands that serve nothing."""
