@@ -67,6 +67,7 @@ class Action(StrEnum):
     DECLINE_REUSE = "declineReuse"
     SUBMIT_DOSSIER = "submitDossier"
     WITHDRAW_DOSSIER = "withdrawDossier"
+    OBJECT_TO_ASK = "objectToAsk"
     ANSWER_SUPPLEMENT = "answerSupplement"
     GIVE_CONSENT = "giveConsent"
     WITHDRAW_CONSENT = "withdrawConsent"
@@ -84,6 +85,7 @@ class Action(StrEnum):
     OVERRIDE_ALREADY_HELD = "overrideAlreadyHeld"
     OPEN_EVIDENCE = "openEvidence"
     DIGITISE_DOCUMENT = "digitiseDocument"
+    MARK_ORIGINAL_SEEN = "markOriginalSeen"
     APPROVE_DOSSIER = "approveDossier"
     RETURN_RESULT = "returnResult"
     REVOKE_RESULT = "revokeResult"
@@ -276,6 +278,7 @@ RULES: Mapping[Action, Rule] = {
     Action.DECLINE_REUSE: _citizen(DossierFacts),
     Action.SUBMIT_DOSSIER: _citizen(DossierFacts),
     Action.WITHDRAW_DOSSIER: _citizen(DossierFacts),
+    Action.OBJECT_TO_ASK: _citizen(DossierFacts),
     Action.ANSWER_SUPPLEMENT: _citizen(DossierFacts),
     Action.GIVE_CONSENT: _citizen(ConsentFacts),
     Action.WITHDRAW_CONSENT: _citizen(ConsentFacts),
@@ -292,6 +295,7 @@ RULES: Mapping[Action, Rule] = {
     Action.OVERRIDE_ALREADY_HELD: _officer(DossierFacts, roles=_RECEIVE),
     Action.OPEN_EVIDENCE: _officer(DossierFacts, ConsentFacts, roles=_APPRAISE),
     Action.DIGITISE_DOCUMENT: _officer(SubjectFacts, DossierFacts, roles=_RECEIVE),
+    Action.MARK_ORIGINAL_SEEN: _officer(DossierFacts, roles=_RECEIVE),
     Action.APPROVE_DOSSIER: _officer(DossierFacts, DocumentFacts, roles=_APPROVE),
     Action.RETURN_RESULT: _officer(DossierFacts, roles=_APPROVE),
     Action.REVOKE_RESULT: _officer(DocumentFacts, roles=_APPROVE),

@@ -163,10 +163,40 @@ class NothingToAsk(Refusal):
         self.requirement = requirement
 
 
+class OriginalNotHeld(Refusal):
+    """No version is held the original could be compared with: the paper is digitised instead, once."""
+
+    code = "ORIGINAL_NOT_HELD"
+
+    def __init__(self, requirement: str) -> None:
+        super().__init__(requirement)
+        self.requirement = requirement
+
+
+class RegisterSilent(Refusal):
+    """A register does not answer now, and nothing can be concluded from that. Trying again may help."""
+
+    code = "REGISTER_SILENT"
+
+    def __init__(self, database: str) -> None:
+        super().__init__(database)
+        self.database = database
+
+
 class LegalReasonUnknown(Refusal):
     """An override needs a reason from the list, each with its article."""
 
     code = "LEGAL_REASON_UNKNOWN"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class LegalReasonUnfounded(Refusal):
+    """A reason of the list whose own condition does not hold: a register has not been silent long enough."""
+
+    code = "LEGAL_REASON_UNFOUNDED"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -224,3 +254,13 @@ class EvidencePending(Refusal):
     def __init__(self, requirements: tuple[str, ...]) -> None:
         super().__init__(requirements)
         self.requirements = requirements
+
+
+class NothingToObjectTo(Refusal):
+    """No refused ask and no override stands against this requirement."""
+
+    code = "NOTHING_TO_OBJECT_TO"
+
+    def __init__(self, requirement: str) -> None:
+        super().__init__(requirement)
+        self.requirement = requirement

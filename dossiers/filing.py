@@ -74,6 +74,32 @@ class Change:
     expected_version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Answering:
+    change: Change
+    answers: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class FormPatch:
+    change: Change
+    patch: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Declining:
+    change: Change
+    requirement: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """`notice_sha256` is of the notice agreed to; None when nothing was agreed to."""
+
+    change: Change
+    notice_sha256: str | None
+
+
 async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office, now: datetime) -> UUID:
     """Open a draft and plan it. No agency sees a draft.
 
@@ -109,9 +135,11 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
     )
     tx.add(dossier)
     await tx.flush()
-    for role, subjects in (await parties_of(tx, caller, dossier, opening.parties, office, now)).items():
+    named = await parties_of(tx, caller, dossier, opening.parties, office, now)
+    for role, subjects in named.items():
         tx.add_all(DossierParty(dossier_id=dossier.id, role=role, subject_id=one) for one in subjects)
     await tx.flush()
+    await _tell_parties(tx, caller, dossier, {one for group in named.values() for one in group}, now)
     case = await load_case(tx, dossier.id, office)
     await _replan(tx, caller, case, office, now)
     await write_form(tx, caller, case, opening.form, office, now)
@@ -120,11 +148,11 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
 
 
 async def answer_situations(
-    tx: Tx, caller: Caller, change: Change, answers: Mapping[str, bool], office: Office, now: datetime
+    tx: Tx, caller: Caller, answering: Answering, office: Office, now: datetime
 ) -> UUID:
     """Answer yes/no questions; an answer that a higher-ranked paper does not exist is kept as its declaration."""
-    case = await _draft(tx, caller, change, Action.ANSWER_SITUATIONS, office, now)
-    known = _known_answers(case.procedure, answers)
+    case = await _draft(tx, caller, answering.change, Action.ANSWER_SITUATIONS, office, now)
+    known = _known_answers(case.procedure, answering.answers)
     case.dossier.answers = {**case.dossier.answers, **known}
     case.dossier.declared_absent = sorted(_declared_absent(case))
     record_event(tx, case, "answered", caller, now, detail={"situations": sorted(known)})
@@ -133,27 +161,23 @@ async def answer_situations(
     return case.dossier.id
 
 
-async def update_dossier_form(
-    tx: Tx, caller: Caller, change: Change, patch: Mapping[str, Any], office: Office, now: datetime
-) -> UUID:
+async def update_dossier_form(tx: Tx, caller: Caller, form: FormPatch, office: Office, now: datetime) -> UUID:
     """Merge declared values. Raises FormIncomplete for fields that are read-only, unknown or of a wrong type."""
-    case = await _draft(tx, caller, change, Action.UPDATE_DOSSIER_FORM, office, now)
+    case = await _draft(tx, caller, form.change, Action.UPDATE_DOSSIER_FORM, office, now)
     await plan_case(tx, case, office)
-    await write_form(tx, caller, case, patch, office, now)
+    await write_form(tx, caller, case, form.patch, office, now)
     touch(case)
     return case.dossier.id
 
 
-async def decline_reuse(
-    tx: Tx, caller: Caller, change: Change, requirement: str, office: Office, now: datetime
-) -> UUID:
+async def decline_reuse(tx: Tx, caller: Caller, declining: Declining, office: Office, now: datetime) -> UUID:
     """Let the person bring the paper themself. Counted `declined_reuse`, never `asked_again`."""
-    case = await _draft(tx, caller, change, Action.DECLINE_REUSE, office, now)
-    row = case.row(requirement)
+    case = await _draft(tx, caller, declining.change, Action.DECLINE_REUSE, office, now)
+    row = case.row(declining.requirement)
     if Outcome(row.outcome) not in HELD:
-        raise NotReusable(requirement)
+        raise NotReusable(declining.requirement)
     row.declined = True
-    record_event(tx, case, "declined_reuse", caller, now, requirement=requirement)
+    record_event(tx, case, "declined_reuse", caller, now, requirement=declining.requirement)
     await _replan(tx, caller, case, office, now)
     touch(case)
     return case.dossier.id
@@ -168,19 +192,19 @@ async def replan_draft(tx: Tx, caller: Caller, dossier_id: UUID, office: Office,
 
 
 async def submit_dossier(
-    tx: Tx, caller: Caller, change: Change, notice_sha256: str | None, office: Office, now: datetime
+    tx: Tx, caller: Caller, submission: Submission, office: Office, now: datetime
 ) -> UUID:
     """Freeze the evidence and start the legal clock, under the law of this day.
 
     Raises SituationsOpen, ObjectUndeclared, EvidenceMissing with every gap, FormIncomplete, ConsentRequired,
     ConsentStale, ConsentOutstanding, so that a person is asked once.
     """
-    case = await _draft(tx, caller, change, Action.SUBMIT_DOSSIER, office, now)
+    case = await _draft(tx, caller, submission.change, Action.SUBMIT_DOSSIER, office, now)
     found = await _replan(tx, caller, case, office, now)
     _refuse_gaps(case, found)
     state = await freeze_form(tx, caller, case, office, now)
     await sync_asks(tx, case, found, now, fields=_asked_fields(case, state))
-    await give_consents(tx, caller, case, notice_sha256, office, now)
+    await give_consents(tx, caller, case, submission.notice_sha256, office, now)
     await pin_rest_and_others(tx, caller, case, now)
     agency = await tx.get_one(Agency, case.dossier.agency_id)
     case.dossier.code = await next_code(tx, agency.id, agency.code, local_day(now))
@@ -295,6 +319,22 @@ def _asked_fields(case: Case, state: FormState) -> list[str]:
         and one.prefill != "declare"
         and one.concept
     ]
+
+
+async def _tell_parties(tx: Tx, caller: Caller, dossier: Dossier, named: set[UUID], now: datetime) -> None:
+    """Whoever is named in somebody else's filing learns of it at once: naming a person lets the plan look at
+    which kinds of papers they hold, so it may never happen unseen."""
+    for subject in sorted(named - caller.subjects - {dossier.applicant_id}):
+        entry = ledger.Entry(
+            kind="dossier.party_named",
+            subject_id=subject,
+            outcome="SUCCESS",
+            purpose=f"urn:vn:tthc:{dossier.procedure_id}",
+            legal_basis="OWN_REQUEST",
+            dossier_id=dossier.id,
+        )
+        await ledger.record(tx, caller.actor, entry, now)
+        await notify(tx, subject, "party_named", now)
 
 
 def _known_answers(procedure: Procedure, answers: Mapping[str, bool]) -> dict[str, Any]:

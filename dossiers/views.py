@@ -130,6 +130,16 @@ async def supplements_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Ma
     return lines
 
 
+async def refusals_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mapping[UUID, Mapping[str, str]]:
+    """Why a dossier was not taken in (form 03): `reason` and `legal_basis` as the officer wrote them."""
+    return await read_notes(tx, dossiers, "refusal", office.safe)
+
+
+async def override_texts(tx: Tx, overrides: Sequence[UUID], office: Office) -> Mapping[UUID, str]:
+    """The officer's own words for each override."""
+    return await read_notes(tx, overrides, "override.text", office.safe)
+
+
 async def _page(tx: Tx, query: Select[Any], after: UUID | None, first: int) -> list[Dossier]:
     if after is not None:
         query = query.where(Dossier.id < after)

@@ -21,8 +21,8 @@ class ClaimType:
 
 
 @strawberry.type(
-    description="A type of paper as the catalogue of the day describes it. `depositable`: a paper of its own, neither an"
-    " application form nor a name for several papers."
+    description="A type of paper as the catalogue of the day describes it. `depositable`: a paper of its own,"
+    " neither an application form nor a name for several papers."
 )
 class DocumentType:
     id: strawberry.ID

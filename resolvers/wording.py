@@ -74,6 +74,18 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Lý do pháp lý không có trong danh mục.",
         "That legal reason is not on the list.",
     ),
+    "LEGAL_REASON_UNFOUNDED": (
+        "Điều kiện của lý do pháp lý này chưa có.",
+        "The condition of that legal reason is not met.",
+    ),
+    "ORIGINAL_NOT_HELD": (
+        "Chưa có bản nào trong kho để đối chiếu. Vui lòng số hóa bản chính.",
+        "No version is held to compare the original with. Please digitise the original.",
+    ),
+    "REGISTER_SILENT": (
+        "Cơ sở dữ liệu chưa trả lời. Vui lòng thử lại sau.",
+        "The register does not answer at present. Please try again later.",
+    ),
     "RESULT_REFUSED": (
         "Kết quả không đúng loại của thủ tục hoặc có thông tin mà loại giấy này không ghi nhận.",
         "The result is not of this procedure's types, or states what that document does not attest.",
@@ -89,6 +101,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "EVIDENCE_GONE": (
         "Căn cứ để xem giấy tờ này không còn.",
         "The basis for seeing this document is gone.",
+    ),
+    "NOTHING_TO_OBJECT_TO": (
+        "Không có yêu cầu nào của cán bộ để phản ánh ở mục này.",
+        "There is nothing an officer asked here to object to.",
     ),
     "EVIDENCE_PENDING": (
         "Cơ sở dữ liệu chưa trả lời. Hồ sơ chưa thể quyết định.",
@@ -164,6 +180,10 @@ NOTICES: dict[str, tuple[str, str]] = {
         "Bạn hoặc người liên quan đã rút lại sự đồng ý; hồ sơ chuyển sang chờ bổ sung.",
         "A consent was withdrawn; the dossier now waits for a supplement.",
     ),
+    "party_named": (
+        "Bạn được nêu tên trong hồ sơ của người khác.",
+        "You were named in somebody else's dossier.",
+    ),
     "access_requested": (
         "Có hồ sơ cần bạn đồng ý cho dùng giấy tờ của bạn.",
         "A dossier needs your agreement to use your documents.",
@@ -175,6 +195,10 @@ NOTICES: dict[str, tuple[str, str]] = {
     "digitised": (
         "Một giấy tờ của bạn đã được số hóa vào kho dữ liệu.",
         "A document of yours was digitised into your vault.",
+    ),
+    "original_seen": (
+        "Bản chính một giấy tờ của bạn đã được đối chiếu; bạn không phải xuất trình lại.",
+        "The original of a document of yours was checked; you need not show it again.",
     ),
     "correction_opened": (
         "Yêu cầu sửa thông tin sai đã được gửi tới nơi quản lý giấy tờ.",

@@ -15,7 +15,7 @@ from auth.caller import Caller, CallerKind, Role
 from auth.records import Officer
 from connectors.answers import Answer, RegisterQuery
 from dossiers.case import Case, Office, load_case, plan_case
-from dossiers.desk.intake import assign_dossier, receive_dossier
+from dossiers.desk.intake import Assignment, assign_dossier, receive_dossier
 from dossiers.desk.opening import OpenedDossier, open_evidence
 from dossiers.desk.opening import Opening as EvidenceOpening
 from dossiers.desk.results import Approval, Result, approve_dossier
@@ -24,7 +24,15 @@ from dossiers.evidence.papers import Paper, add_document, announce_upload, digit
 from dossiers.evidence.pins import notice_for
 from dossiers.evidence.probes import settle_registers
 from dossiers.evidence.supplements import SupplementAnswer, answer_supplement
-from dossiers.filing import Change, Opening, open_dossier, submit_dossier, update_dossier_form
+from dossiers.filing import (
+    Change,
+    FormPatch,
+    Opening,
+    Submission,
+    open_dossier,
+    submit_dossier,
+    update_dossier_form,
+)
 from dossiers.forms import FormState, form_state
 from procedures.catalogue import read_catalogue
 from procedures.imports import LawBook
@@ -168,7 +176,7 @@ class World:
     async def submit(self, dossier: UUID) -> UUID:
         change, notice = await self.change(dossier), await self.notice_sha256(dossier)
         return await self.write(
-            self.me, lambda tx: submit_dossier(tx, self.me, change, notice, self.office, self.now)
+            self.me, lambda tx: submit_dossier(tx, self.me, Submission(change, notice), self.office, self.now)
         )
 
     async def process(self, dossier: UUID) -> None:
@@ -180,7 +188,7 @@ class World:
         change = await self.change(dossier)
         await self.write(
             self.officer,
-            lambda tx: assign_dossier(tx, self.officer, change, OFFICER, self.office, self.now),
+            lambda tx: assign_dossier(tx, self.officer, Assignment(change, OFFICER), self.office, self.now),
         )
 
     async def held(self, type_: str) -> Holding:
@@ -237,7 +245,7 @@ class World:
             await self.write(
                 self.me,
                 lambda tx, c=change, p=patch: update_dossier_form(  # type: ignore[misc]
-                    tx, self.me, c, p, self.office, self.now
+                    tx, self.me, FormPatch(c, p), self.office, self.now
                 ),
             )
 

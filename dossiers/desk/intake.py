@@ -29,6 +29,12 @@ class Refusing:
     legal_basis: str
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    change: Change
+    officer: UUID
+
+
 async def receive_dossier(tx: Tx, caller: Caller, change: Change, office: Office, now: datetime) -> UUID:
     """Accept the dossier (form 01): the due date counts from this moment. Raises MoveNotAllowed, StaleVersion."""
     case = await _case(tx, caller, change, Action.RECEIVE_DOSSIER, office)
@@ -54,22 +60,22 @@ async def refuse_dossier(tx: Tx, caller: Caller, refusing: Refusing, office: Off
 
 
 async def assign_dossier(
-    tx: Tx, caller: Caller, change: Change, officer_id: UUID, office: Office, now: datetime
+    tx: Tx, caller: Caller, assignment: Assignment, office: Office, now: datetime
 ) -> UUID:
     """Pass the dossier to a specialist of the same agency; processing begins (status 4).
 
     Raises NotFound for an officer of another agency, who looks the same as none.
     """
-    case = await _case(tx, caller, change, Action.ASSIGN_DOSSIER, office)
+    case = await _case(tx, caller, assignment.change, Action.ASSIGN_DOSSIER, office)
     found = await tx.scalar(
         select(Officer.id).where(
-            Officer.id == officer_id, Officer.agency_id == case.dossier.agency_id, Officer.active
+            Officer.id == assignment.officer, Officer.agency_id == case.dossier.agency_id, Officer.active
         )
     )
     if found is None:
         raise NotFound
     await move_case(tx, case, Move.ASSIGN, caller, now)
-    case.dossier.officer_id = officer_id
+    case.dossier.officer_id = assignment.officer
     await tell(tx, case, "processing", now)
     return case.dossier.id
 

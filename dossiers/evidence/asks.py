@@ -15,9 +15,9 @@ from sqlalchemy import select
 from auth.caller import Caller
 from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event, touch
-from dossiers.errors import AlreadyHeld, LegalReasonUnknown, NothingToAsk
+from dossiers.errors import AlreadyHeld, LegalReasonUnfounded, LegalReasonUnknown, NothingToAsk
 from dossiers.notices import notify
-from dossiers.records import DossierAsk, DossierOverride
+from dossiers.records import DossierAsk, DossierOverride, DossierRequirement
 from dossiers.state import Move, next_state, resume_state
 from procedures.law import ObjectKind, OutcomeClass, Requirement
 from procedures.plan import Outcome, Plan, Planned
@@ -35,12 +35,14 @@ ASKED = frozenset({Outcome.SUPPLY, Outcome.SHOW, Outcome.SURRENDER})
 PENDING_LIMIT = timedelta(days=2)
 """How long a silent register may hold a dossier up before the person may be asked, counted `with_reason`."""
 
+PENDING_TOO_LONG = "pending_too_long"
+
 LEGAL_REASONS: dict[str, str] = {
     "data_wrong": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
     "data_missing": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
     "original_needed": "Nghị định số 118/2025/NĐ-CP",
     "suspected_forgery": "Luật Giao dịch điện tử số 20/2023/QH15",
-    "pending_too_long": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
+    PENDING_TOO_LONG: "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
 }
 """Reasons for which the law lets an agency ask for what is held, each with the text cited. To be confirmed by
 counsel before go-live; the list is closed so that each use can be counted by reason."""
@@ -153,7 +155,8 @@ async def override_already_held(
 ) -> UUID:
     """Let the officer ask for something held, for a legal reason with its article; shown to the person at once.
 
-    Raises LegalReasonUnknown, NothingToAsk when nothing is held to override, MoveNotAllowed.
+    Raises LegalReasonUnknown, LegalReasonUnfounded for a register not yet silent too long, NothingToAsk when
+    nothing is held to override, MoveNotAllowed.
     """
     case = await load_case(tx, override.dossier, office, expected_version=override.expected_version)
     require(caller, Action.OVERRIDE_ALREADY_HELD, case.facts)
@@ -164,6 +167,8 @@ async def override_already_held(
     row = case.row(override.requirement)
     if Outcome(row.outcome) not in HELD:
         raise NothingToAsk(override.requirement)
+    if override.legal_reason == PENDING_TOO_LONG and not _pending_too_long(case, row, now):
+        raise LegalReasonUnfounded(override.legal_reason)
     record = DossierOverride(
         id=new_id(),
         dossier_id=case.dossier.id,
@@ -188,6 +193,12 @@ async def override_already_held(
 async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
     """Supplement lines the person has not answered yet."""
     return [row for row in await _open_asks(tx, case) if row.kind == "SUPPLEMENT"]
+
+
+def _pending_too_long(case: Case, row: DossierRequirement, now: datetime) -> bool:
+    databases = {one.database for one in case.requirement(row.requirement).registers}
+    silent = [one.first_down_at for one in case.probes if one.database in databases and one.first_down_at]
+    return row.outcome == Outcome.PENDING_FETCH and bool(silent) and min(silent) + PENDING_LIMIT <= now
 
 
 def _close(row: DossierAsk, planned: Planned | None, still_asked: bool, now: datetime) -> None:

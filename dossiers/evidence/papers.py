@@ -13,11 +13,12 @@ from dossiers.case import Case, Office, load_case, plan_case, record_event, touc
 from dossiers.clock import local_day
 from dossiers.errors import ClaimsRefused, MoveNotAllowed, RequirementUnknown, TypeNotAccepted
 from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, sync_asks
+from dossiers.evidence.originals import settle_digitised
 from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
 from dossiers.objects import object_of_paper
 from dossiers.parties import result_holder
-from dossiers.state import Status
+from dossiers.state import LIVE, Status
 from procedures.law import DocumentType, Law
 from procedures.reasons import Code
 from store import ledger
@@ -134,6 +135,8 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
         office.safe,
         now,
     )
+    if case is not None and case.status in LIVE:
+        await settle_digitised(tx, caller, case, office, now)
     await notify(tx, paper.subject, "digitised", now, params={"type": kind.id})
     return kept
 

@@ -10,6 +10,8 @@ from uuid import UUID
 import strawberry
 
 from dossiers import filing
+from dossiers.evidence.objections import Objection
+from dossiers.evidence.objections import object_to_ask as object_to
 from dossiers.evidence.probes import settle_registers
 from dossiers.evidence.supplements import SupplementAnswer
 from dossiers.evidence.supplements import answer_supplement as answer
@@ -91,6 +93,20 @@ class AnswerSupplementInput:
     consent: ConsentDecision | None = None
 
 
+@strawberry.input(description="To an officer's refused ask, an override, or a version called unfit.")
+class ObjectToAskInput:
+    idempotency_key: UUID
+    dossier: strawberry.ID
+    requirement: strawberry.ID
+    text: str
+
+
+@strawberry.type
+class ObjectToAskPayload:
+    dossier: Dossier | None
+    errors: list[UserError]
+
+
 @strawberry.type
 class OpenDossierPayload:
     dossier: Dossier | None
@@ -156,9 +172,8 @@ async def answer_situations(info: AppInfo, input: AnswerSituationsInput) -> Answ
 
     async def do(tx: Tx) -> UUID:
         answers = {one.id: one.value for one in input.situations}
-        return await filing.answer_situations(
-            tx, context.caller, _change(input), answers, context.office, context.now
-        )
+        answering = filing.Answering(_change(input), answers)
+        return await filing.answer_situations(tx, context.caller, answering, context.office, context.now)
 
     made = await _changed(context, "answerSituations", input, do, ask_registers=True)
     return AnswerSituationsPayload(**made)
@@ -171,10 +186,8 @@ async def update_dossier_form(
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        patch = claims_from(input.patch)
-        return await filing.update_dossier_form(
-            tx, context.caller, _change(input), patch, context.office, context.now
-        )
+        form = filing.FormPatch(_change(input), claims_from(input.patch))
+        return await filing.update_dossier_form(tx, context.caller, form, context.office, context.now)
 
     return UpdateDossierFormPayload(**await _changed(context, "updateDossierForm", input, do))
 
@@ -183,9 +196,8 @@ async def decline_reuse(info: AppInfo, input: DeclineReuseInput) -> DeclineReuse
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        return await filing.decline_reuse(
-            tx, context.caller, _change(input), input.requirement, context.office, context.now
-        )
+        declining = filing.Declining(_change(input), input.requirement)
+        return await filing.decline_reuse(tx, context.caller, declining, context.office, context.now)
 
     return DeclineReusePayload(**await _changed(context, "declineReuse", input, do))
 
@@ -195,9 +207,8 @@ async def submit_dossier(info: AppInfo, input: SubmitDossierInput) -> SubmitDoss
 
     async def do(tx: Tx) -> UUID:
         agreed = input.consent.notice_sha256 if input.consent else None
-        return await filing.submit_dossier(
-            tx, context.caller, _change(input), agreed, context.office, context.now
-        )
+        submission = filing.Submission(_change(input), agreed)
+        return await filing.submit_dossier(tx, context.caller, submission, context.office, context.now)
 
     return SubmitDossierPayload(**await _changed(context, "submitDossier", input, do))
 
@@ -226,6 +237,16 @@ async def answer_supplement(info: AppInfo, input: AnswerSupplementInput) -> Answ
         return await answer(tx, context.caller, given, context.office, context.now)
 
     return AnswerSupplementPayload(**await _changed(context, "answerSupplement", input, do))
+
+
+async def object_to_ask(info: AppInfo, input: ObjectToAskInput) -> ObjectToAskPayload:  # noqa: A002
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        objection = Objection(read_uuid(input.dossier, "Dossier"), input.requirement, input.text)
+        return await object_to(tx, context.caller, objection, context.office, context.now)
+
+    return ObjectToAskPayload(**await _changed(context, "objectToAsk", input, do))
 
 
 def _change(given: Any) -> Change:

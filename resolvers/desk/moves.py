@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from dossiers.desk.intake import Refusing
+from dossiers.desk.intake import Assignment, Refusing
 from dossiers.desk.intake import assign_dossier as assign
 from dossiers.desk.intake import receive_dossier as receive
 from dossiers.desk.intake import refuse_dossier as refuse
@@ -142,8 +142,8 @@ async def assign_dossier(info: AppInfo, input: AssignDossierInput) -> DeskPayloa
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        officer = read_uuid(input.officer, "Officer")
-        return await assign(tx, context.caller, _change(input), officer, context.office, context.now)
+        assignment = Assignment(_change(input), read_uuid(input.officer, "Officer"))
+        return await assign(tx, context.caller, assignment, context.office, context.now)
 
     return await _moved(context, "assignDossier", input, do)
 

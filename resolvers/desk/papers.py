@@ -6,11 +6,14 @@ import strawberry
 
 from dossiers.desk.opening import Opened, OpenedClaim, OpenedDossier, Opening
 from dossiers.desk.opening import open_evidence as open_for_officer
+from dossiers.evidence.originals import Showing
+from dossiers.evidence.originals import mark_original_seen as see_original
 from dossiers.evidence.papers import Paper
 from dossiers.evidence.papers import digitise_document as digitise
 from dossiers.evidence.papers import identify_subject as identify
 from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo, Context
+from resolvers.desk.moves import DeskPayload
 from resolvers.document import Claim, Document, claim_label, claims_from, issued_document
 from resolvers.dossier import find_dossier
 from resolvers.problems import UserError
@@ -50,6 +53,14 @@ class DigitiseDocumentInput:
     type: str
     claims: Json
     dossier: strawberry.ID | None = None
+
+
+@strawberry.input
+class MarkOriginalSeenInput:
+    idempotency_key: UUID
+    dossier: strawberry.ID
+    expected_version: int
+    requirement: strawberry.ID
 
 
 @strawberry.type
@@ -120,6 +131,19 @@ async def digitise_document(info: AppInfo, input: DigitiseDocumentInput) -> Digi
 
     made, errors = await context.act("digitiseDocument", input, do)
     return DigitiseDocumentPayload(document=await issued_document(context, made), errors=errors)
+
+
+async def mark_original_seen(info: AppInfo, input: MarkOriginalSeenInput) -> DeskPayload:  # noqa: A002
+    """The paper original was compared with the version held: nobody asks to see it again."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        dossier = read_uuid(input.dossier, "Dossier")
+        showing = Showing(dossier, input.expected_version, input.requirement)
+        return await see_original(tx, context.caller, showing, context.office, context.now)
+
+    made, errors = await context.act("markOriginalSeen", input, do)
+    return DeskPayload(dossier=await find_dossier(context, made), errors=errors)
 
 
 async def identify_subject(info: AppInfo, input: IdentifySubjectInput) -> IdentifySubjectPayload:  # noqa: A002

@@ -79,10 +79,8 @@ async def deliver(place: World) -> None:
     for (payload,) in rows:
         question = RegisterQuestion(payload["database"], payload["document_type"], UUID(payload["subject"]))
         told = Told(question, payload["probe"], UUID(payload["document"]) if payload["document"] else None)
-        dossier = UUID(payload["dossier"])
-        await place.write(
-            place.me, lambda tx, d=dossier, t=told: take_answer(tx, place.me, d, t, place.office, place.now)
-        )
+        async with place.database.writing(place.me.actor) as tx:
+            await take_answer(tx, place.me, UUID(payload["dossier"]), told, place.office, place.now)
 
 
 async def test_a_register_is_not_asked_about_somebody_who_has_not_agreed(

@@ -17,7 +17,7 @@ from dossiers.errors import (
     StaleVersion,
 )
 from dossiers.evidence.withdrawals import withdraw_consent
-from dossiers.filing import Change, decline_reuse
+from dossiers.filing import Change, Declining, decline_reuse
 from dossiers.objects import ObjectChoice
 from dossiers.state import Status
 from dossiers.views import my_dossiers
@@ -243,7 +243,9 @@ async def test_withdrawing_consent_stops_the_dossier_and_keeps_only_digests(plac
 async def test_declining_reuse_opens_the_upload_and_is_counted_apart(place: World) -> None:
     dossier = await permit_draft(place)
     change = await place.change(dossier)
-    await place.write(place.me, lambda tx: decline_reuse(tx, place.me, change, LAND, place.office, place.now))
+    await place.write(
+        place.me, lambda tx: decline_reuse(tx, place.me, Declining(change, LAND), place.office, place.now)
+    )
     assert (await place.outcomes(dossier))["c02"] == "SUPPLY"
     await place.bring(dossier, LAND, "gcn-quyen-su-dung-dat", LAND_CERTIFICATE)
     asked = await place.rows("SELECT declined FROM dossier_asks WHERE requirement LIKE '%.c02'")
@@ -301,7 +303,7 @@ async def test_a_stale_version_changes_nothing(place: World) -> None:
     old = Change(dossier, 0)
     with pytest.raises(StaleVersion) as refused:
         await place.write(
-            place.me, lambda tx: decline_reuse(tx, place.me, old, LAND, place.office, place.now)
+            place.me, lambda tx: decline_reuse(tx, place.me, Declining(old, LAND), place.office, place.now)
         )
     assert refused.value.current == (await place.case(dossier)).dossier.version
     assert (await place.outcomes(dossier))["c02"] == "REUSE"
