@@ -318,7 +318,9 @@ DISCLOSED = (Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH, Outcome.SUPPLY
 
 
 def _evidence_rows(case: Case, planned: Planned) -> Iterable[DossierEvidence]:
-    for used in planned.used:
+    """One row per thing disclosed; while a register is silent, one per answer that may yet come: the first to
+    come is kept (`probes`)."""
+    for used in (*planned.used, *planned.instead):
         version, document, document_type = used.version, used.document, ""
         if used.register is not None:
             document_type = used.register.document_type

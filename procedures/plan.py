@@ -142,6 +142,9 @@ class Planned:
     assumed_object: bool = False
     """The object was undeclared and one was assumed: preview only, `open_dossier` refuses to rely on it."""
     unread: tuple[Unread, ...] = ()
+    instead: tuple[Used, ...] = ()
+    """With PENDING_FETCH, other questions whose answer would do as well: which one a silent register will be able
+    to answer nobody knows yet, so the person agrees to each."""
 
 
 @dataclass(frozen=True, slots=True)

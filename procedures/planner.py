@@ -5,7 +5,7 @@ Pure. First legality (`conditions`: what is asked for; `evidence`: what may meet
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from procedures.law import ClaimNeed, OutcomeClass, Requirement
@@ -123,23 +123,24 @@ class _Settling:
         return self._planned(outcome, reason, (used,))
 
     def _settle_readable(self, readable: Readable) -> Planned:
+        params = {"database": readable.source.database, "article": readable.source.rule.article}
+        answer = self._answer(readable)
+        if readable.probe is not Probe.DOWN:
+            return self._planned(Outcome.FETCH, Reason(Code.REGISTER_ANSWERS, params), (answer,))
+        found = self._planned(Outcome.PENDING_FETCH, Reason(Code.REGISTER_DOWN, params), (answer,))
+        return replace(
+            found, instead=tuple(self._answer(r) for r in self.evidence.readable if r is not readable)
+        )
+
+    def _answer(self, readable: Readable) -> Used:
         rule = readable.source.rule
-        down = readable.probe is Probe.DOWN
-        used = Used(
+        return Used(
             subject=readable.question.subject,
             claims=() if self.requirement.whole else tuple(map(_claim, readable.claims)),
             whole=self.requirement.whole,
             register=readable.question,
             rule=rule.id,
             legal_basis=rule.article,
-        )
-        return self._planned(
-            Outcome.PENDING_FETCH if down else Outcome.FETCH,
-            Reason(
-                Code.REGISTER_DOWN if down else Code.REGISTER_ANSWERS,
-                {"database": readable.source.database, "article": rule.article},
-            ),
-            (used,),
         )
 
     def _settle_bare(self, burden: int) -> Planned:

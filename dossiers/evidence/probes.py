@@ -30,7 +30,8 @@ from vault.documents import version_digests
 from vault.holding import Holding, Origin
 from vault.subjects import profile_of
 
-RETRY = timedelta(seconds=30)
+SOONEST_RETRY, LATEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
+"""A silent register is asked again after as long as it has been silent, within these limits."""
 ROUNDS = 4
 """A register that lacks the fact may leave another one to ask; each round settles at least one question."""
 
@@ -186,7 +187,8 @@ def _note(tx: Tx, case: Case, question: RegisterQuestion, probe: str, now: datet
     down = probe == Probe.DOWN
     row.probe, row.at = probe, now
     row.first_down_at = (row.first_down_at or now) if down else None
-    row.retry_at = now + RETRY if down else None
+    silent = now - (row.first_down_at or now)
+    row.retry_at = now + min(max(silent, SOONEST_RETRY), LATEST_RETRY) if down else None
     return row
 
 
@@ -227,11 +229,14 @@ async def _heal(tx: Tx, caller: Caller, case: Case, planned: Mapping[str, Planne
         # A FETCH still without a version is somebody else's answer that came after submission.
         if row.outcome != Outcome.PENDING_FETCH and all(one.version_id for one in pending):
             continue
-        healed = [one for one in pending if await _take_answer(tx, case, one)]
-        if pending and len(healed) == len(pending):
+        kept = await _answered(tx, case, pending)
+        if kept is not None:
+            # The person agreed to whichever register answers; the others no longer need to.
+            for one in pending:
+                one.revoked_at = None if one is kept else now
             row.outcome, row.satisfied = Outcome.FETCH, True
             row.reason = Code.REGISTER_ANSWERS.value
-            row.reason_params = {"database": pending[0].register or "", "article": pending[0].article or ""}
+            row.reason_params = {"database": kept.register or "", "article": kept.article or ""}
             record_event(tx, case, "healed", caller, now, requirement=row.requirement)
             params = {"requirement": row.requirement}
             await notify(
@@ -244,6 +249,14 @@ async def _heal(tx: Tx, caller: Caller, case: Case, planned: Mapping[str, Planne
             row.outcome, row.satisfied, row.reason = Outcome.SUPPLY, False, now_planned.reason.code
             row.reason_params = dict(now_planned.reason.params)
             record_event(tx, case, "register_lacks", caller, now, requirement=row.requirement)
+
+
+async def _answered(tx: Tx, case: Case, pending: Sequence[DossierEvidence]) -> DossierEvidence | None:
+    """The first of these that a register has answered, with its answer taken in."""
+    for one in pending:
+        if await _take_answer(tx, case, one):
+            return one
+    return None
 
 
 async def _take_answer(tx: Tx, case: Case, evidence: DossierEvidence) -> bool:

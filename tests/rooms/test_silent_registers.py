@@ -1,0 +1,80 @@
+"""A filing that waits for a register does not stake everything on the one answer it would read first."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from dossiers.errors import EvidenceGone
+from store.database import Database
+from tests.conftest import NOW
+from tests.filings import World, world
+from tests.rooms.test_filing import DRAWING, LAND, LAND_CERTIFICATE, PERMIT
+from vault.safe import Safe
+
+REGISTER = "csdl-quoc-gia-dat-dai"
+PAPERS = ("gcn-quyen-su-dung-dat", "gcn-so-huu-nha-o")
+"""What the land register may have of a parcel: either will do for a building permit."""
+
+
+@pytest.fixture
+async def place(database: Database, owner: AsyncEngine, safe: Safe) -> World:
+    return await world(database, owner, safe, NOW)
+
+
+async def waiting_permit(place: World) -> UUID:
+    place.registers.down.add(REGISTER)
+    dossier = await place.open(PERMIT, answers={"co-cong-trinh-lien-ke": False})
+    await place.bring(dossier, DRAWING, "ho-so-thiet-ke-nha-o-rieng-le")
+    await place.fill(dossier)
+    await place.submit(dossier)
+    assert (await place.outcomes(dossier))["c02"] == "PENDING_FETCH"
+    return dossier
+
+
+async def test_the_person_agrees_to_every_answer_that_may_yet_come(place: World) -> None:
+    dossier = await waiting_permit(place)
+    waiting = [row for row in (await place.case(dossier)).evidence if row.requirement == LAND]
+    assert sorted(row.document_type for row in waiting) == sorted(PAPERS)
+    assert {row.register for row in waiting} == {REGISTER}
+    assert all(row.pinned_at is not None and row.consent_id is not None for row in waiting)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+async def test_whichever_paper_the_register_has_heals_the_filing(place: World, paper: str) -> None:
+    dossier = await waiting_permit(place)
+    place.registers.down.clear()
+    place.registers.known[REGISTER, paper] = LAND_CERTIFICATE
+    place.now += timedelta(minutes=1)
+    await place.settle(dossier)
+    assert (await place.outcomes(dossier))["c02"] == "FETCH"
+    rows = [row for row in (await place.case(dossier)).evidence if row.requirement == LAND]
+    assert [row.document_type for row in rows if row.revoked_at is None] == [paper]
+    await place.process(dossier)
+    opened = await place.open_evidence(dossier, LAND)
+    assert [one.document_type for one in opened.evidence] == [paper]
+    assert "12" in [claim.value for one in opened.evidence for claim in one.claims]
+
+
+async def test_a_register_that_has_none_of_them_lets_the_paper_be_asked(place: World) -> None:
+    dossier = await waiting_permit(place)
+    place.registers.down.clear()
+    place.now += timedelta(minutes=1)
+    await place.settle(dossier)
+    assert (await place.outcomes(dossier))["c02"] == "SUPPLY"
+    await place.process(dossier)
+    with pytest.raises(EvidenceGone):
+        await place.open_evidence(dossier, LAND)
+    assert await place.count("ledger WHERE kind = 'vault.read'") == 0
+
+
+async def test_a_register_is_asked_less_often_the_longer_it_is_silent(place: World) -> None:
+    dossier = await waiting_permit(place)
+    pauses = []
+    for minutes in (1, 3, 60):
+        place.now = NOW + timedelta(minutes=minutes)
+        await place.settle(dossier)
+        row = (await place.rows("SELECT max(retry_at) FROM register_probes WHERE probe = 'DOWN'"))[0]
+        pauses.append(row[0] - place.now)
+    assert pauses == [timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=10)]
