@@ -52,6 +52,7 @@ from procedures.records import Agency
 from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
+from vault.notes import Note, write_note
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +225,18 @@ async def pin_rest_and_others(tx: Tx, caller: Caller, case: Case, now: datetime)
     await pin_rest(tx, case, now)
 
 
-async def withdraw_dossier(tx: Tx, caller: Caller, change: Change, office: Office, now: datetime) -> UUID:
-    """Take a filing back before it is decided (status 7). Raises MoveNotAllowed."""
+async def withdraw_dossier(
+    tx: Tx, caller: Caller, change: Change, reason: str | None, office: Office, now: datetime
+) -> UUID:
+    """Take a filing back before it is decided (status 7), saying why or not. Raises MoveNotAllowed."""
     case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
     require(caller, Action.WITHDRAW_DOSSIER, case.facts)
     await move_case(tx, case, Move.WITHDRAW, caller, now)
     for row in case.evidence:
         row.revoked_at = row.revoked_at or now
+    if reason:
+        note = Note(case.dossier.applicant_id, case.dossier.id, "withdrawal.reason", reason)
+        await write_note(tx, note, office.safe, now)
     await _log(tx, caller, case, "dossier.withdrawn", now)
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
     return case.dossier.id

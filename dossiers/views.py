@@ -135,6 +135,11 @@ async def refusals_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mappi
     return await read_notes(tx, dossiers, "refusal", office.safe)
 
 
+async def withdrawal_reasons(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mapping[UUID, str]:
+    """Why its person took a dossier back, where they said."""
+    return await read_notes(tx, dossiers, "withdrawal.reason", office.safe)
+
+
 async def override_texts(tx: Tx, overrides: Sequence[UUID], office: Office) -> Mapping[UUID, str]:
     """The officer's own words for each override."""
     return await read_notes(tx, overrides, "override.text", office.safe)

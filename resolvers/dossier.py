@@ -19,6 +19,7 @@ from procedures.law import Procedure as LawProcedure
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.document import Document, own_documents
+from resolvers.indicators.once_only import OnceOnlyCounts, counts_of
 from resolvers.node import Node
 from resolvers.planning import (
     PlannedEvidence,
@@ -206,12 +207,22 @@ class Dossier(Node):
             for row, text in zip(rows, texts, strict=True)
         ]
 
+    @strawberry.field(description="Whether its person was asked once only, by the recount.")
+    async def once_only(self, info: AppInfo) -> OnceOnlyCounts:
+        return await counts_of(info.context, self.row.id)
+
     @strawberry.field(description="Of a dossier not taken in; null for every other.")
     async def refusal(self, info: AppInfo) -> Refusal | None:
         if self.status is not Status.NOT_RECEIVED:
             return None
         words = await info.context.load.refusal.load(self.row.id)
         return Refusal(reason=words["reason"], legal_basis=words["legal_basis"]) if words else None
+
+    @strawberry.field(description="The person's own words, if any, of a dossier they took back.")
+    async def withdrawal_reason(self, info: AppInfo) -> str | None:
+        if self.status is not Status.WITHDRAWN:
+            return None
+        return await info.context.load.withdrawal_reason.load(self.row.id)
 
     @strawberry.field(description="The e-form with what is known filled in. To its filer only.")
     async def form(self, info: AppInfo) -> list[FormField] | None:

@@ -56,6 +56,9 @@ class Loaders:
         self.refusal: DataLoader[UUID, Mapping[str, str] | None] = self._loader(
             lambda tx, ids: views.refusals_of(tx, ids, office), None
         )
+        self.withdrawal_reason: DataLoader[UUID, str | None] = self._loader(
+            lambda tx, ids: views.withdrawal_reasons(tx, ids, office), None
+        )
         self.override_text: DataLoader[UUID, str] = self._loader(
             lambda tx, ids: views.override_texts(tx, ids, office), ""
         )

@@ -14,7 +14,7 @@ from resolvers import planning
 from resolvers import procedure as law
 from resolvers import viewer as viewers
 from resolvers.citizen import consent as consents
-from resolvers.citizen import depositing, filing, sharing
+from resolvers.citizen import depositing, filing, sharing, wards
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
 from resolvers.desk import moves, papers
@@ -125,6 +125,9 @@ class Mutation:
     create_share: sharing.CreateSharePayload = strawberry.mutation(resolver=sharing.create_share)
     revoke_share: sharing.RevokeSharePayload = strawberry.mutation(resolver=sharing.revoke_share)
     verify_document: sharing.VerifyDocumentPayload = strawberry.mutation(resolver=sharing.verify_document)
+    recognise_guardian: wards.RecogniseGuardianPayload = strawberry.mutation(
+        resolver=wards.recognise_guardian
+    )
     receive_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.receive_dossier)
     refuse_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.refuse_dossier)
     assign_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.assign_dossier)

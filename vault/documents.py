@@ -193,18 +193,18 @@ async def remove_document(tx: Tx, caller: Caller, document_id: UUID, now: dateti
     await _log(tx, caller, document, "document.removed", now)
 
 
-async def mark_seen(tx: Tx, caller: Caller, version_id: UUID, now: datetime) -> None:
+async def mark_seen(tx: Tx, caller: Caller, dossier: UUID, version_id: UUID, now: datetime) -> UUID:
     """Record that an officer has compared the paper original with this version: it is never shown again.
 
-    Seeing it again changes nothing. Raises NotFound, AccessDenied.
+    For a party of a dossier the officer's agency works on; returns whose version it is. Seeing it again changes
+    nothing. Raises NotFound, AccessDenied.
     """
-    version = await tx.get(DocumentVersion, version_id, with_for_update=True, populate_existing=True)
-    if version is None:
+    seeing = text("SELECT see_original(:dossier, :version, :now)")
+    subject: UUID | None = await tx.scalar(seeing, {"dossier": dossier, "version": version_id, "now": now})
+    if subject is None:
         raise NotFound
-    require(caller, Action.DIGITISE_DOCUMENT, SubjectFacts(version.subject_id))
-    if version.seen_at is None:
-        version.seen_at, version.seen_by = now, caller.id
-        await tx.flush()
+    require(caller, Action.DIGITISE_DOCUMENT, SubjectFacts(subject))
+    return subject
 
 
 def to_holding(document: Document, version: DocumentVersion) -> Holding:

@@ -381,15 +381,26 @@ async def test_what_the_state_issued_is_not_its_owners_to_remove(world: World) -
 async def test_an_original_seen_once_stays_seen(world: World) -> None:
     paper = await world.paper()
     dossier = await world.dossier()
-    await world.rely(dossier, paper, None, "OWN")
     for later in (world.now, world.now + timedelta(days=1)):
         async with world.database.writing(world.officer.actor) as tx:
-            await mark_seen(tx, world.officer, paper.version, later)
+            assert await mark_seen(tx, world.officer, dossier, paper.version, later) == world.mai
     (row,) = await world.rows("document_versions")
     assert (row["seen_at"], row["seen_by"]) == (world.now, world.officer.id)
-    with pytest.raises(NotFound):
-        async with world.database.writing(world.stranger.actor) as tx:
-            await mark_seen(tx, world.stranger, paper.version, world.now)
+
+
+async def test_an_original_is_seen_only_by_the_agency_at_work_and_of_its_parties(world: World) -> None:
+    paper, dossier = await world.paper(), await world.dossier()
+    foreign = await world.deposit(world.other, Deposit(world.lan, LAND, Origin.SELF, PARCEL))
+    for caller, version in (
+        (world.stranger, paper.version),
+        (world.citizen, paper.version),
+        (world.officer, foreign.version),
+        (world.officer, new_id()),
+    ):
+        with pytest.raises(NotFound):
+            async with world.database.writing(caller.actor) as tx:
+                await mark_seen(tx, caller, dossier, version, world.now)
+    assert [row["seen_at"] for row in await world.rows("document_versions")] == [None, None]
 
 
 async def test_a_digest_names_the_sealed_version_and_nothing_of_its_content(world: World) -> None:
