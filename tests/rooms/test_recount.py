@@ -106,6 +106,13 @@ async def test_a_paper_revoked_later_but_replaced_before_was_gone(shop: Planted)
     assert await shop.figures() == AGAIN
 
 
+async def test_a_paper_replaced_later_by_one_long_held_was_in_force(shop: Planted) -> None:
+    successor = await shop.document_of(await shop.hold(object_key=ELSEWHERE))
+    await shop.hold(status="superseded", status_at=AFTER, superseded_by=successor)
+    await shop.ask()
+    assert await shop.figures() == AGAIN
+
+
 async def test_the_version_of_that_moment_is_judged(shop: Planted) -> None:
     document = await shop.document_of(await shop.hold(current=2))
     await shop.add_version(document, shop.me, number=2, deposited_at=AFTER)
@@ -119,6 +126,16 @@ async def test_a_dispute_counts_from_the_moment_it_was_raised(shop: Planted) -> 
     await shop.log("document.disputed", AFTER, claims=(ADDRESS,), documents=(document,))
     await shop.ask()
     await shop.ask(asked_at=AFTER)
+    assert await shop.figures() == AGAIN
+
+
+async def test_a_dispute_of_an_earlier_version_says_nothing_of_the_next(shop: Planted) -> None:
+    document = await shop.document_of(await shop.hold(disputed=[ADDRESS], current=2))
+    renewed = {"number": 2, "deposited_at": BEFORE, "claim_names": [ADDRESS, "person.id@holder"]}
+    await shop.add_version(document, shop.me, disputed=[ADDRESS], **renewed)
+    for at in (BEFORE - timedelta(hours=1), AFTER):
+        await shop.log("document.disputed", at, claims=(ADDRESS,), documents=(document,))
+    await shop.ask()
     assert await shop.figures() == AGAIN
 
 

@@ -114,14 +114,17 @@ async def test_refusals_are_counted_as_they_were_told(shop: Planted) -> None:
 async def test_figures_reach_as_far_as_their_reader(shop: Planted) -> None:
     await shop.hold()
     await shop.ask()
+    await shop.event("refused_ask")
     stranger = await shop.subject()
     guardian = Caller(CallerKind.CITIZEN, stranger, represented={shop.me: "parent"})
-    assert await shop.figures(shop.desk) == {"asked_again": 1}
-    assert await shop.figures(guardian) == {"asked_again": 1}
+    found = {"asked_again": 1, "refused_asks": 1}
+    for reader in (shop.citizen, shop.desk, guardian):
+        assert await shop.figures(reader) == await shop.counts(shop.dossier, reader) == found
     for other in (Caller(CallerKind.CITIZEN, stranger), officer(new_id())):
         assert await shop.figures(other) == await shop.counts(shop.dossier, other) == NOTHING
         async with shop.database.reading(other.actor) as tx:
-            assert await counted_dossiers(tx, other, Figure.ASKED_AGAIN, None, 9) == []
+            for figure in Figure:
+                assert await counted_dossiers(tx, other, figure, None, 9) == []
 
 
 async def test_nobody_in_particular_reads_no_figures(shop: Planted) -> None:
@@ -139,9 +142,8 @@ async def test_nobody_in_particular_reads_no_figures(shop: Planted) -> None:
 
 async def test_a_draft_is_no_business_of_the_agency(shop: Planted) -> None:
     await shop.change(Dossier, shop.dossier, status=0, submitted_at=None)
-    await shop.hold()
-    await shop.ask()
-    assert await shop.figures() == {"asked_again": 1}
+    await shop.event("refused_upload")
+    assert await shop.figures() == {"refused_uploads": 1}
     assert await shop.figures(shop.desk) == await shop.counts(shop.dossier, shop.desk) == NOTHING
 
 
