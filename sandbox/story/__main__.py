@@ -1,0 +1,60 @@
+"""`python -m sandbox.story --url URL --data DIR`: tell the story against the platform that runs there.
+
+Progress goes to standard error; with --json the last line of standard output is one JSON object. The exit code is
+0 when every promise held, 3 when one was broken, 1 when the platform faltered.
+"""
+
+import argparse
+import asyncio
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from sandbox.story.browser import Refused, Stumbled
+from sandbox.story.report import PromiseBroken, Report
+from sandbox.story.telling import CONTROLS
+from sandbox.story.whole import Options, tell_story
+
+FALTERED: Final = 1
+BROKEN: Final = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    report, begun, code = Report(), time.monotonic(), 0
+    options = Options(given.url.rstrip("/"), given.data.resolve(), given.seed, given.control)
+    try:
+        asyncio.run(tell_story(options, report, _tell))
+        _tell("\nEvery promise held.")
+    except PromiseBroken as broken:
+        _tell(f"\nPROMISE BROKEN — {broken}")
+        code = BROKEN
+    except (Refused, Stumbled) as trouble:
+        _tell(f"\nThe story could not go on: {trouble}")
+        code = FALTERED
+    report.seconds = time.monotonic() - begun
+    if given.json:
+        print(report.as_json(), flush=True)
+    return code
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox.story", description=__doc__)
+    parser.add_argument("--url", required=True, help="where the platform answers")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="its data folder: the operator's, and the sandbox's"
+    )
+    parser.add_argument("--seed", type=int, help="draw other people and procedures")
+    parser.add_argument("--control", choices=CONTROLS, help="a variant that must break a promise")
+    parser.add_argument("--json", action="store_true", help="one JSON object as the last line of output")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
