@@ -12,11 +12,16 @@ from pathlib import Path
 
 import httpx2
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from api import content, health, log, signin, verify
 from api.graphql import GraphQLFace
 from api.settings import Neighbours, Settings, SettingsRefused
+from api.web.answers import refusal
+from api.web.pages import language_of
 from api.web.shield import Shield
 from api.work import Loops, Tools
 from auth.assurance import VAULT
@@ -34,6 +39,7 @@ from procedures.imports import import_catalogue, read_law_book
 from procedures.records import Agency
 from resolvers.connections import Cursors
 from resolvers.context import House
+from resolvers.wording import refusal_words
 from store.checkpoints import LogSigner
 from store.database import Actor, Database
 from store.embedded import Servers
@@ -186,4 +192,14 @@ def _app(
         *log.routes(house.database),
         *health.routes(house.database, tokens, loops, now),
     ]
-    return Shield(Starlette(routes=routes), secure=settings.is_secure)
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_thing})
+    return Shield(app, secure=settings.is_secure)
+
+
+async def _no_such_thing(request: Request, error: Exception) -> Response:
+    """Addresses and methods nobody offers."""
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
+    answer = refusal(code, refusal_words("NOT_FOUND", language_of(request)), status)
+    answer.headers.update(getattr(error, "headers", None) or {})
+    return answer

@@ -58,7 +58,7 @@ def routes(house: House, now: Callable[[], datetime], *, sandbox: bool) -> list[
 
     return [
         Route("/verify", form, methods=["GET"]),
-        Route("/verify/{code}", check, methods=["GET"]),
+        Route("/verify/{code:path}", check, methods=["GET"]),
     ]
 
 
