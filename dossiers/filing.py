@@ -94,6 +94,14 @@ class Declining:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawing:
+    """`reason` in the person's own words, if they care to say."""
+
+    change: Change
+    reason: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """`notice_sha256` is of the notice agreed to; None when nothing was agreed to."""
 
@@ -226,16 +234,17 @@ async def pin_rest_and_others(tx: Tx, caller: Caller, case: Case, now: datetime)
 
 
 async def withdraw_dossier(
-    tx: Tx, caller: Caller, change: Change, reason: str | None, office: Office, now: datetime
+    tx: Tx, caller: Caller, withdrawing: Withdrawing, office: Office, now: datetime
 ) -> UUID:
-    """Take a filing back before it is decided (status 7), saying why or not. Raises MoveNotAllowed."""
+    """Take a filing back before it is decided (status 7). Raises MoveNotAllowed, StaleVersion."""
+    change = withdrawing.change
     case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
     require(caller, Action.WITHDRAW_DOSSIER, case.facts)
     await move_case(tx, case, Move.WITHDRAW, caller, now)
     for row in case.evidence:
         row.revoked_at = row.revoked_at or now
-    if reason:
-        note = Note(case.dossier.applicant_id, case.dossier.id, "withdrawal.reason", reason)
+    if withdrawing.reason:
+        note = Note(case.dossier.applicant_id, case.dossier.id, "withdrawal.reason", withdrawing.reason)
         await write_note(tx, note, office.safe, now)
     await _log(tx, caller, case, "dossier.withdrawn", now)
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)

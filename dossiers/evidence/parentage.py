@@ -5,6 +5,7 @@ caller as a parent by number, and a refusal never says which part of the proof f
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -31,6 +32,14 @@ ARTICLE: Final = "Luật Căn cước số 26/2023/QH15, Điều 9"
 """The population database keeps the numbers of a person's parents."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A child's number as the caller typed it, and what the register answered about it."""
+
+    number: str = field(repr=False)
+    answer: Answer
+
+
 async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now: datetime) -> None:
     """Log, before the register is asked, that the caller asks about this child. Raises AccessDenied."""
     require(caller, Action.RECOGNISE_GUARDIAN)
@@ -54,15 +63,13 @@ async def ask_parents(registers: Registers, number: str) -> Answer:
     return answer
 
 
-async def recognise_guardian(
-    tx: Tx, caller: Caller, number: str, answer: Answer, office: Office, now: datetime
-) -> UUID:
+async def recognise_guardian(tx: Tx, caller: Caller, claimed: Claimed, office: Office, now: datetime) -> UUID:
     """Let the caller act for the child the answer is about; returns the child's subject, enrolled if need be.
 
     Raises GuardianNotProven for whatever is lacking.
     """
     require(caller, Action.RECOGNISE_GUARDIAN)
-    profile = _child(number, answer)
+    profile, answer = _child(claimed), claimed.answer
     parents = [
         await find_by_number(tx, str(parent), office.safe)
         for role in ("father", "mother")
@@ -82,8 +89,9 @@ async def recognise_guardian(
     return child
 
 
-def _child(number: str, answer: Answer) -> Profile:
+def _child(claimed: Claimed) -> Profile:
     """Raises GuardianNotProven unless the answer is about this number and says who that is."""
+    number, answer = claimed.number, claimed.answer
     if answer.probe != Probe.FOUND or answer.claims.get("person.personal_id_number@holder") != number:
         raise GuardianNotProven("child")
     return Profile(PERSON, str(answer.claims.get("person.full_name@holder")), number, _born(answer.claims))

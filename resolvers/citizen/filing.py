@@ -217,9 +217,8 @@ async def withdraw_dossier(info: AppInfo, input: WithdrawDossierInput) -> Withdr
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        return await filing.withdraw_dossier(
-            tx, context.caller, _change(input), input.reason, context.office, context.now
-        )
+        withdrawing = filing.Withdrawing(_change(input), input.reason)
+        return await filing.withdraw_dossier(tx, context.caller, withdrawing, context.office, context.now)
 
     return WithdrawDossierPayload(**await _changed(context, "withdrawDossier", input, do))
 

@@ -5,7 +5,7 @@ from uuid import UUID
 import strawberry
 
 from auth.mandates import PARENT
-from dossiers.evidence.parentage import ask_parents, note_question
+from dossiers.evidence.parentage import Claimed, ask_parents, note_question
 from dossiers.evidence.parentage import recognise_guardian as recognise
 from dossiers.filers import in_place_of
 from resolvers.connections import global_id
@@ -40,7 +40,7 @@ async def recognise_guardian(info: AppInfo, input: RecogniseGuardianInput) -> Re
         return RecogniseGuardianPayload(ward=None, errors=[context.problem(silent)])
 
     async def do(tx: Tx) -> UUID:
-        return await recognise(tx, context.caller, number, answer, context.office, context.now)
+        return await recognise(tx, context.caller, Claimed(number, answer), context.office, context.now)
 
     made, errors = await context.act("recogniseGuardian", input, do)
     return RecogniseGuardianPayload(ward=await _ward(context, made), errors=errors)

@@ -2,8 +2,9 @@
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,6 +82,37 @@ async def stage(furnished: House) -> AsyncIterator[Stage]:
         made = Stage(platform, furnished.sandbox, furnished.owner, furnished.servers)
         yield made
         await made.close()
+
+
+Later = Callable[[timedelta], AbstractAsyncContextManager[Stage]]
+
+
+@pytest.fixture
+def later(furnished: House, stage: Stage) -> Later:
+    """The same platform after some time: `async with later(timedelta(days=2)) as then`.
+
+    Whoever was signed in still is (`then.carry(person)`). The sandbox's clock stays: for a platform more than ten
+    minutes ahead its registers are stale, which is to say down.
+    """
+
+    @asynccontextmanager
+    async def after(passed: timedelta) -> AsyncIterator[Stage]:
+        settings = replace(furnished.settings, clock_offset=furnished.settings.clock_offset + passed)
+        neighbours = neighbours_in(furnished.sandbox.addresses)
+        async with furnished.owner.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE sessions SET created_at = created_at + :passed, seen_at = seen_at + :passed,"
+                    " expires_at = expires_at + :passed"
+                ),
+                {"passed": passed},
+            )
+        async with open_platform(settings, furnished.servers, neighbours) as platform:
+            made = Stage(platform, furnished.sandbox, furnished.owner, furnished.servers)
+            yield made
+            await made.close()
+
+    return after
 
 
 async def _empty(house: House) -> None:

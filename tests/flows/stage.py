@@ -60,6 +60,13 @@ class Stage:
         self.people.append(person)
         return person
 
+    def carry(self, person: "Person") -> "Person":
+        """Somebody signed in on another stage over the same database, with the same cookies."""
+        here = self.anybody()
+        here.browser.cookies = person.browser.cookies
+        here.language = person.language
+        return here
+
     async def settle(self) -> None:
         """Let everything due happen: messages, register retries, sealing of the log."""
         await self.platform.loops.once()
