@@ -67,11 +67,18 @@ async def import_catalogue(tx: Tx, files: CatalogueFiles, now: datetime) -> Chan
 
 async def stored_items(tx: Tx) -> list[Item]:
     """The current edition of every item."""
-    rows = await tx.scalars(select(CatalogueItem).where(CatalogueItem.replaced_at.is_(None)))
-    return [
-        Item(row.kind, row.item_id, row.position, row.effective_from, row.effective_to, row.body, row.digest)
-        for row in rows
-    ]
+    item = CatalogueItem
+    columns = (
+        item.kind,
+        item.item_id,
+        item.position,
+        item.effective_from,
+        item.effective_to,
+        item.body,
+        item.digest,
+    )
+    rows = await tx.execute(select(*columns).where(item.replaced_at.is_(None)))
+    return [Item(*row) for row in rows]
 
 
 async def read_law_book(tx: Tx) -> LawBook:
