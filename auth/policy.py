@@ -48,6 +48,8 @@ class Action(StrEnum):
     OPEN_DOCUMENT = "openDocument"
     READ_PROFILE = "profile"
     READ_DOSSIER = "dossier"
+    READ_WORDS = "words"
+    """What people wrote in a dossier: reasons of asks, overrides, refusals, withdrawals."""
     READ_CONSENT = "consent"
     READ_SHARE = "share"
     READ_ACCESS_REQUESTS = "accessRequests"
@@ -260,6 +262,7 @@ RULES: Mapping[Action, Rule] = {
     Action.OPEN_DOCUMENT: _citizen(DocumentFacts),
     Action.READ_PROFILE: _citizen(SubjectFacts),
     Action.READ_DOSSIER: _seen_by_both(DossierFacts),
+    Action.READ_WORDS: _either(_citizen(_NOBODY_IN_PARTICULAR), _officer(_NOBODY_IN_PARTICULAR, roles=_DESK)),
     Action.READ_CONSENT: _seen_by_both(ConsentFacts),
     Action.READ_SHARE: _citizen(ShareFacts),
     Action.READ_ACCESS_REQUESTS: _citizen(SubjectFacts, ConsentFacts),

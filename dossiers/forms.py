@@ -5,21 +5,22 @@ only what the person declares, and anything sent for a known field is refused (p
 loses its authenticity). Declared values rest sealed in the vault.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from auth.caller import Caller
-from dossiers.case import Case, Office
+from auth.policy import reach
+from dossiers.case import Case, Office, load_cases
 from dossiers.errors import FormIncomplete
 from procedures.law import Form, FormField
 from store.database import Tx
-from vault.documents import claims_of
+from vault.documents import claims_of, holdings
 from vault.holding import Holding, Origin, Status
-from vault.notes import Note, read_note, write_note
-from vault.subjects import profile_of
+from vault.notes import Note, read_note, read_notes, write_note
+from vault.subjects import Profile, profiles_of
 
 DECLARED = "form"
 FINAL = "form.final"
@@ -52,13 +53,21 @@ class FormState:
 
 
 async def form_state(tx: Tx, caller: Caller, case: Case, office: Office) -> FormState:
-    """Empty when the procedure has no form."""
-    form = case.procedure.form
-    if form is None:
-        return FormState({}, {}, ())
-    declared = await read_note(tx, case.dossier.id, DECLARED, office.safe) or {}
-    known = await _known_values(tx, caller, case, form, office)
-    return FormState(known, declared, missing_fields(form, known, declared))
+    """Of a planned case. Empty when the procedure has no form."""
+    return (await _states(tx, caller, [case], office))[case.dossier.id]
+
+
+async def forms_of(
+    tx: Tx, caller: Caller, dossiers: Collection[UUID], office: Office
+) -> dict[UUID, FormState]:
+    """Of those of the dossiers that are the caller's own: for lists, as many statements for fifty as for one."""
+    own = reach(caller).subjects
+    cases = [case for case in await load_cases(tx, dossiers, office) if case.dossier.applicant_id in own]
+    held = await holdings(tx, own)
+    for case in cases:
+        parties = {subject for group in case.parties.values() for subject in group}
+        case.holdings = {one.version: one for one in held if one.subject in parties}
+    return await _states(tx, caller, cases, office)
 
 
 async def write_form(
@@ -70,7 +79,7 @@ async def write_form(
         if patch:
             raise FormIncomplete((), tuple(sorted(patch)))
         return
-    known = await _known_values(tx, caller, case, form, office)
+    known = (await _known_values(tx, caller, [case], office))[case.dossier.id]
     refused = refused_fields(form, known, patch)
     if refused:
         raise FormIncomplete((), refused)
@@ -142,22 +151,64 @@ def _is_date(value: str) -> bool:
     return len(value) == 10
 
 
-async def _known_values(tx: Tx, caller: Caller, case: Case, form: Form, office: Office) -> dict[str, Known]:
-    wanted = [one for one in form.fields if one.prefill != "declare" and one.concept is not None]
-    values = await _held_values(tx, caller, case, wanted, office)
-    known: dict[str, Known] = {}
-    profiles: dict[UUID, Any] = {}
-    for one in wanted:
-        subject = case.subjects_of(one.subject_role)[0]
-        if one.key in values:
-            known[one.key] = values[one.key]
-        elif one.concept in _PROFILE and subject in caller.subjects and _names_person(case, one):
-            if subject not in profiles:
-                profiles[subject] = await profile_of(tx, subject, office.safe)
-            value = getattr(profiles[subject], _PROFILE[one.concept])
-            if value is not None:
-                known[one.key] = Known(value.isoformat() if isinstance(value, date) else value, "account")
+async def _states(tx: Tx, caller: Caller, cases: Sequence[Case], office: Office) -> dict[UUID, FormState]:
+    declared = await read_notes(tx, [case.dossier.id for case in cases], DECLARED, office.safe)
+    known = await _known_values(tx, caller, cases, office)
+    return {
+        case.dossier.id: _state(case, known[case.dossier.id], declared.get(case.dossier.id, {}))
+        for case in cases
+    }
+
+
+def _state(case: Case, known: Mapping[str, Known], declared: Mapping[str, Any]) -> FormState:
+    form = case.procedure.form
+    if form is None:
+        return FormState({}, {}, ())
+    return FormState(known, declared, missing_fields(form, known, declared))
+
+
+async def _known_values(
+    tx: Tx, caller: Caller, cases: Sequence[Case], office: Office
+) -> dict[UUID, dict[str, Known]]:
+    """By dossier and field: what papers and register answers attest, else what the account says."""
+    sources = {case.dossier.id: _sources(caller, case) for case in cases}
+    versions = {holding.version for found in sources.values() for holding, _ in found.values()}
+    opened = await claims_of(tx, caller, versions, office.safe) if versions else {}
+    named = {case.dossier.id: _named(caller, case) for case in cases}
+    people = {subject for found in named.values() for subject, _ in found.values()}
+    profiles = await profiles_of(tx, people, office.safe) if people else {}
+    known = {}
+    for dossier, fields in named.items():
+        accounts = {key: _of_account(profiles.get(who), fact) for key, (who, fact) in fields.items()}
+        attested = {
+            key: Known(opened[holding.version][claim], _provenance(holding))
+            for key, (holding, claim) in sources[dossier].items()
+            if opened.get(holding.version, {}).get(claim) is not None
+        }
+        known[dossier] = {key: one for key, one in accounts.items() if one is not None} | attested
     return known
+
+
+def _wanted(case: Case) -> list[FormField]:
+    fields = case.procedure.form.fields if case.procedure.form is not None else ()
+    return [one for one in fields if one.prefill != "declare" and one.concept is not None]
+
+
+def _named(caller: Caller, case: Case) -> dict[str, tuple[UUID, str]]:
+    """Fields the account of one of the caller's own subjects could fill, with whose and which fact of it."""
+    found = {}
+    for one in _wanted(case):
+        subject = case.subjects_of(one.subject_role)[0]
+        if one.concept in _PROFILE and subject in caller.subjects and _names_person(case, one):
+            found[one.key] = (subject, _PROFILE[one.concept])
+    return found
+
+
+def _of_account(profile: Profile | None, fact: str) -> Known | None:
+    value = getattr(profile, fact, None)
+    if value is None:
+        return None
+    return Known(value.isoformat() if isinstance(value, date) else value, "account")
 
 
 def _names_person(case: Case, field: FormField) -> bool:
@@ -165,10 +216,9 @@ def _names_person(case: Case, field: FormField) -> bool:
     return field.subject_role in case.parties
 
 
-async def _held_values(
-    tx: Tx, caller: Caller, case: Case, wanted: Iterable[FormField], office: Office
-) -> dict[str, Known]:
-    """Values from the papers and register answers of the caller's own subjects, the plan's evidence first."""
+def _sources(caller: Caller, case: Case) -> dict[str, tuple[Holding, str]]:
+    """By field, the paper or register answer of the caller's own subjects that attests it, the plan's evidence
+    first."""
     used = {row.version_id for row in case.evidence if row.version_id is not None}
     own = [
         one
@@ -176,18 +226,8 @@ async def _held_values(
         if one.subject in caller.subjects and one.status is Status.VALID and _same_object(case, one)
     ]
     own.sort(key=lambda one: (one.version not in used, one.level, -one.deposited_at.timestamp()))
-    sources: dict[str, tuple[Holding, str]] = {}
-    for field in wanted:
-        chosen = _source(case, field, own)
-        if chosen is not None:
-            sources[field.key] = chosen
-    versions = sorted({holding.version for holding, _ in sources.values()})
-    opened = await claims_of(tx, caller, versions, office.safe) if versions else {}
-    return {
-        key: Known(opened[holding.version][claim], _provenance(holding))
-        for key, (holding, claim) in sources.items()
-        if opened.get(holding.version, {}).get(claim) is not None
-    }
+    found = {field.key: _source(case, field, own) for field in _wanted(case)}
+    return {key: source for key, source in found.items() if source is not None}
 
 
 def _source(case: Case, field: FormField, own: Iterable[Holding]) -> tuple[Holding, str] | None:

@@ -13,7 +13,8 @@ from uuid import UUID
 from sqlalchemy import Select, select
 
 from auth.caller import Caller
-from auth.policy import reach
+from auth.errors import AccessDenied
+from auth.policy import Action, reach, require
 from dossiers.case import Office
 from dossiers.records import (
     Dossier,
@@ -67,7 +68,11 @@ async def my_dossiers(tx: Tx, caller: Caller, after: UUID | None, first: int) ->
 async def desk(
     tx: Tx, caller: Caller, after: UUID | None, first: int, status: Status | None
 ) -> list[Dossier]:
-    """Submitted dossiers of the officer's agency, newest first. No personal data: code, procedure, dates."""
+    """Submitted dossiers of the officer's agency, newest first. No personal data: code, procedure, dates.
+
+    Raises Unauthenticated, AccessDenied for whoever has no desk: an empty page would look like an idle one.
+    """
+    require(caller, Action.READ_DESK)
     query = select(Dossier).where(
         Dossier.agency_id.in_(reach(caller).agencies), Dossier.status >= Status.NEWLY_FILED
     )
@@ -109,7 +114,9 @@ async def results_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[UUI
     return {key: [row.document_id for row in group] for key, group in rows.items()}
 
 
-async def supplements_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mapping[UUID, list[AskLine]]:
+async def supplements_of(
+    tx: Tx, caller: Caller, dossiers: Sequence[UUID], office: Office
+) -> Mapping[UUID, list[AskLine]]:
     """Open supplement lines; dossiers without any are absent."""
     found = await tx.scalars(
         select(DossierAsk)
@@ -122,7 +129,7 @@ async def supplements_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Ma
         .order_by(DossierAsk.id)
     )
     asks = list(found)
-    reasons = await read_notes(tx, [row.id for row in asks], "ask.reason", office.safe)
+    reasons = await _words(tx, caller, [row.id for row in asks], "ask.reason", office)
     lines: dict[UUID, list[AskLine]] = defaultdict(list)
     for row in asks:
         words = reasons.get(row.id)
@@ -130,19 +137,37 @@ async def supplements_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Ma
     return lines
 
 
-async def refusals_of(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mapping[UUID, Mapping[str, str]]:
+async def refusals_of(
+    tx: Tx, caller: Caller, dossiers: Sequence[UUID], office: Office
+) -> Mapping[UUID, Mapping[str, str]]:
     """Why a dossier was not taken in (form 03): `reason` and `legal_basis` as the officer wrote them."""
-    return await read_notes(tx, dossiers, "refusal", office.safe)
+    return await _words(tx, caller, dossiers, "refusal", office)
 
 
-async def withdrawal_reasons(tx: Tx, dossiers: Sequence[UUID], office: Office) -> Mapping[UUID, str]:
+async def withdrawal_reasons(
+    tx: Tx, caller: Caller, dossiers: Sequence[UUID], office: Office
+) -> Mapping[UUID, str]:
     """Why its person took a dossier back, where they said."""
-    return await read_notes(tx, dossiers, "withdrawal.reason", office.safe)
+    return await _words(tx, caller, dossiers, "withdrawal.reason", office)
 
 
-async def override_texts(tx: Tx, overrides: Sequence[UUID], office: Office) -> Mapping[UUID, str]:
+async def override_texts(
+    tx: Tx, caller: Caller, overrides: Sequence[UUID], office: Office
+) -> Mapping[UUID, str]:
     """The officer's own words for each override."""
-    return await read_notes(tx, overrides, "override.text", office.safe)
+    return await _words(tx, caller, overrides, "override.text", office)
+
+
+async def _words(
+    tx: Tx, caller: Caller, owners: Sequence[UUID], kind: str, office: Office
+) -> Mapping[UUID, Any]:
+    """What was written, for its person and for those who work on the filing; nothing for auditors and
+    administrators, who see that something was asked and read no content."""
+    try:
+        require(caller, Action.READ_WORDS)
+    except AccessDenied:
+        return {}
+    return await read_notes(tx, owners, kind, office.safe)
 
 
 async def _page(tx: Tx, query: Select[Any], after: UUID | None, first: int) -> list[Dossier]:

@@ -18,6 +18,7 @@ from strawberry.types import Info
 
 from auth.caller import Caller
 from auth.errors import AccessDenied
+from auth.policy import reach
 from connectors.registers import Registers
 from dossiers.case import Office
 from dossiers.clock import local_day
@@ -72,7 +73,7 @@ class Context:
     @property
     def load(self) -> Loaders:
         if self._loaders is None:
-            self._loaders = Loaders(self.reading, self.caller, self.office)
+            self._loaders = Loaders(self.reading, self.caller, self.office, self.now)
         return self._loaders
 
     @asynccontextmanager
@@ -82,7 +83,12 @@ class Context:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Tx]:
-        """Commits on leaving. A denial rolls everything back, so it is written to the log on its own."""
+        """Commits on leaving. A denial rolls everything back, so it is written to the log on its own.
+
+        Raises Unauthenticated before anything is looked for: whose session has ended is told so, not that their
+        things are gone.
+        """
+        reach(self.caller)
         try:
             async with self.house.database.writing(self.caller.actor) as tx:
                 yield tx

@@ -8,9 +8,8 @@ from uuid import UUID
 import strawberry
 
 from dossiers import views
-from dossiers.case import load_case, plan_case
 from dossiers.evidence.pins import disclosed_by, shown_to
-from dossiers.forms import FormState, form_state
+from dossiers.forms import FormState
 from dossiers.records import Dossier as DossierRow
 from dossiers.state import Status, available_moves
 from procedures.agencies import agency_name
@@ -230,10 +229,9 @@ class Dossier(Node):
         form = self.book_procedure.form
         if form is None or self.row.applicant_id not in context.caller.subjects:
             return None
-        async with context.reading() as tx:
-            case = await load_case(tx, self.row.id, context.office, lock=False)
-            await plan_case(tx, case, context.office)
-            state = await form_state(tx, context.caller, case, context.office)
+        state = await context.load.form.load(self.row.id)
+        if state is None:
+            return None
         return [
             FormField(
                 key=one.key,

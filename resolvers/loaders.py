@@ -6,6 +6,7 @@ make types of them.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,12 +16,15 @@ from auth.caller import Caller
 from dossiers import views
 from dossiers.case import Office
 from dossiers.figures.recount import Counts, recount_dossiers
+from dossiers.forms import FormState, forms_of
 from dossiers.records import Dossier, DossierEvidence, DossierOverride, DossierRequirement
 from procedures.agencies import agencies_by_id
 from procedures.records import Agency
 from store.database import Tx
 from vault.documents import claims_of, documents_by_id, documents_issued
 from vault.holding import Holding
+from vault.permission.consent import ConsentView, consents_by_id
+from vault.shares import ShareView, my_shares
 
 V = TypeVar("V")
 Reading = Callable[[], AbstractAsyncContextManager[Tx]]
@@ -29,7 +33,7 @@ Reading = Callable[[], AbstractAsyncContextManager[Tx]]
 class Loaders:
     """The loaders of one request. Nothing outlives it, so nobody sees what another was allowed to."""
 
-    def __init__(self, reading: Reading, caller: Caller, office: Office) -> None:
+    def __init__(self, reading: Reading, caller: Caller, office: Office, now: datetime) -> None:
         self._reading = reading
         self.agency: DataLoader[UUID, Agency | None] = self._loader(agencies_by_id, None)
         self.document: DataLoader[UUID, Holding | None] = self._loader(
@@ -41,6 +45,12 @@ class Loaders:
         self.claims: DataLoader[UUID, Mapping[str, Any]] = self._loader(
             lambda tx, ids: claims_of(tx, caller, ids, office.safe), {}
         )
+        self.consent: DataLoader[UUID, ConsentView | None] = self._loader(
+            lambda tx, ids: consents_by_id(tx, caller, ids, now), None
+        )
+        self.share: DataLoader[UUID, ShareView | None] = self._loader(
+            lambda tx, ids: my_shares(tx, caller, ids), None
+        )
         self.dossier: DataLoader[UUID, Dossier | None] = self._loader(
             lambda tx, ids: views.find_dossiers(tx, caller, ids), None
         )
@@ -51,16 +61,19 @@ class Loaders:
         self.overrides: DataLoader[UUID, list[DossierOverride]] = self._loader(views.overrides_of, [])
         self.results: DataLoader[UUID, list[UUID]] = self._loader(views.results_of, [])
         self.supplement: DataLoader[UUID, list[views.AskLine]] = self._loader(
-            lambda tx, ids: views.supplements_of(tx, ids, office), []
+            lambda tx, ids: views.supplements_of(tx, caller, ids, office), []
         )
         self.refusal: DataLoader[UUID, Mapping[str, str] | None] = self._loader(
-            lambda tx, ids: views.refusals_of(tx, ids, office), None
+            lambda tx, ids: views.refusals_of(tx, caller, ids, office), None
         )
         self.withdrawal_reason: DataLoader[UUID, str | None] = self._loader(
-            lambda tx, ids: views.withdrawal_reasons(tx, ids, office), None
+            lambda tx, ids: views.withdrawal_reasons(tx, caller, ids, office), None
         )
         self.override_text: DataLoader[UUID, str] = self._loader(
-            lambda tx, ids: views.override_texts(tx, ids, office), ""
+            lambda tx, ids: views.override_texts(tx, caller, ids, office), ""
+        )
+        self.form: DataLoader[UUID, FormState | None] = self._loader(
+            lambda tx, ids: forms_of(tx, caller, ids, office), None
         )
         self.once_only: DataLoader[UUID, Counts] = self._loader(
             lambda tx, ids: recount_dossiers(tx, caller, ids), {}

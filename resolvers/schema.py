@@ -1,5 +1,6 @@
 """Query and Mutation, assembled from the nouns; the schema printed from them is `schema.graphql`."""
 
+from asyncio import gather
 from collections.abc import Callable, Sequence
 
 import strawberry
@@ -36,7 +37,8 @@ async def find_node(info: AppInfo, id: strawberry.ID) -> Node | None:  # noqa: A
 async def find_nodes(info: AppInfo, ids: list[strawberry.ID]) -> list[Node | None]:
     if len(ids) > MAX_PAGE:
         raise BadInput("ids")
-    return [await find_node(info, one) for one in ids]
+    # Together, so that each kind's loader answers all of them at once.
+    return list(await gather(*(find_node(info, one) for one in ids)))
 
 
 async def _procedure(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
@@ -52,21 +54,15 @@ async def _dossier(info: AppInfo, given: strawberry.ID, key: str) -> Node | None
 
 
 async def _consent(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
-    view = await consents.consent_node(info.context, read_uuid(given, "Consent"))
-    if view is None or view.subject not in info.context.caller.subjects:
-        return None
-    return consents.Consent.of(view, info.context)
+    return await consents.own_consent(info.context, read_uuid(given, "Consent"))
 
 
 async def _access_request(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
-    view = await consents.consent_node(info.context, read_uuid(given, "AccessRequest"))
-    if view is None or view.subject not in info.context.caller.subjects:
-        return None
-    return consents.AccessRequest.of(view)
+    return await consents.own_request(info.context, read_uuid(given, "AccessRequest"))
 
 
 async def _share(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
-    return await sharing.share_node(info.context, read_uuid(given, "Share"))
+    return await sharing.own_share(info.context, read_uuid(given, "Share"))
 
 
 _NODES = {

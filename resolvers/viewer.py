@@ -13,7 +13,7 @@ from procedures.agencies import agency_name
 from resolvers.connections import PageInfo, global_id, page_of
 from resolvers.context import AppInfo, Context
 from resolvers.wording import notice_words
-from vault.subjects import profile_of
+from vault.subjects import profiles_of
 
 
 @strawberry.type(description="Somebody the caller may act for, and as what.")
@@ -82,19 +82,16 @@ async def viewer(info: AppInfo) -> Viewer | None:
             wards=[],
         )
     async with context.reading() as tx:
-        profile = await profile_of(tx, caller.id, context.office.safe)
-        wards = [
-            Ward(
-                subject=global_id("Subject", subject),
-                relation=relation,
-                name=(await profile_of(tx, subject, context.office.safe)).name,
-            )
-            for subject, relation in sorted(caller.represented.items())
-        ]
+        profiles = await profiles_of(tx, caller.subjects, context.office.safe)
+    names = {subject: profile.name for subject, profile in profiles.items()}
+    wards = [
+        Ward(subject=global_id("Subject", subject), relation=relation, name=names.get(subject))
+        for subject, relation in sorted(caller.represented.items())
+    ]
     return Viewer(
         id=global_id("Subject", caller.id),
         kind=caller.kind.value,
-        name=profile.name or "",
+        name=names.get(caller.id) or "",
         agency=None,
         roles=[],
         wards=wards,

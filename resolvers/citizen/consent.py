@@ -262,7 +262,7 @@ async def give_consent(info: AppInfo, input: GiveConsentInput) -> GiveConsentPay
     if made is not None:
         house = context.house
         await fetch_approved(house.database, house.registers, context.caller, made, house.office, context.now)
-    return GiveConsentPayload(consent=await _consent(context, made), errors=errors)
+    return GiveConsentPayload(consent=await own_consent(context, made), errors=errors)
 
 
 async def withdraw_consent(info: AppInfo, input: WithdrawConsentInput) -> WithdrawConsentPayload:  # noqa: A002
@@ -274,25 +274,21 @@ async def withdraw_consent(info: AppInfo, input: WithdrawConsentInput) -> Withdr
         return await withdraw(tx, context.caller, wanted, context.office, context.now)
 
     made, errors = await context.act("withdrawConsent", input, do)
-    return WithdrawConsentPayload(consent=await _consent(context, made), errors=errors)
+    return WithdrawConsentPayload(consent=await own_consent(context, made), errors=errors)
 
 
-async def consent_node(context: Context, key: UUID) -> ConsentView | None:
-    try:
-        async with context.reading() as tx:
-            return await consents.consent(tx, context.caller, key, context.now)
-    except NotFound:
-        return None
+async def own_consent(context: Context, key: UUID | None) -> Consent | None:
+    """One the caller gave, or is asked for; None for everything else, the recipient's among it."""
+    view = await context.load.consent.load(key) if key is not None else None
+    return Consent.of(view, context) if view is not None else None
+
+
+async def own_request(context: Context, key: UUID) -> AccessRequest | None:
+    view = await context.load.consent.load(key)
+    return AccessRequest.of(view) if view is not None else None
 
 
 def purpose_words(context: Context, purpose: str) -> str:
     """The procedure's name for its code; a purpose of another kind as it is logged."""
     procedure = context.law.procedure(purpose.removeprefix("urn:vn:tthc:"))
     return procedure.name.in_language(context.language) if procedure is not None else purpose
-
-
-async def _consent(context: Context, made: UUID | None) -> Consent | None:
-    if made is None:
-        return None
-    view = await consent_node(context, made)
-    return Consent.of(view, context) if view is not None else None

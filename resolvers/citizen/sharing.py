@@ -6,7 +6,6 @@ from uuid import UUID
 import segno
 import strawberry
 
-from auth.errors import NotFound
 from procedures.agencies import agency_by_code, agency_name
 from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo, Context
@@ -115,7 +114,9 @@ async def create_share(info: AppInfo, input: CreateShareInput) -> CreateSharePay
         return made.share.id
 
     made, errors = await context.act("createShare", input, do)
-    return CreateSharePayload(share=await _share(context, made, codes[0] if codes else None), errors=errors)
+    return CreateSharePayload(
+        share=await own_share(context, made, codes[0] if codes else None), errors=errors
+    )
 
 
 async def revoke_share(info: AppInfo, input: RevokeShareInput) -> RevokeSharePayload:  # noqa: A002
@@ -127,7 +128,7 @@ async def revoke_share(info: AppInfo, input: RevokeShareInput) -> RevokeSharePay
         return share
 
     made, errors = await context.act("revokeShare", input, do)
-    return RevokeSharePayload(share=await _share(context, made, None), errors=errors)
+    return RevokeSharePayload(share=await own_share(context, made), errors=errors)
 
 
 async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDocumentPayload:  # noqa: A002
@@ -150,19 +151,10 @@ async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDo
     return VerifyDocumentPayload(verdict=await _verdict(context, found), errors=[])
 
 
-async def share_node(context: Context, key: UUID) -> Share | None:
-    return await _share(context, key, None)
-
-
-async def _share(context: Context, made: UUID | None, code: str | None) -> Share | None:
-    if made is None:
-        return None
-    try:
-        async with context.reading() as tx:
-            view = await shares.my_share(tx, context.caller, made)
-    except NotFound:
-        return None
-    return Share.of(view, code, context.house.public_url)
+async def own_share(context: Context, key: UUID | None, code: str | None = None) -> Share | None:
+    """One of the caller's own; its code only in the answer that made it. None for everything else."""
+    view = await context.load.share.load(key) if key is not None else None
+    return Share.of(view, code, context.house.public_url) if view is not None else None
 
 
 async def _audience(tx: Tx, code: str | None) -> UUID | None:

@@ -26,7 +26,7 @@ from vault.shares import (
     NewShare,
     ShareView,
     create_share,
-    my_share,
+    my_shares,
     new_code,
     revoke_share,
     shares_of,
@@ -101,7 +101,7 @@ async def test_the_code_rests_only_as_a_hash_and_is_told_once(world: World) -> N
     assert made.code not in str(row)
     assert made.code not in repr(made)
     async with world.database.reading(world.citizen.actor) as tx:
-        assert await my_share(tx, world.citizen, made.share.id) == made.share
+        assert await my_shares(tx, world.citizen, [made.share.id]) == {made.share.id: made.share}
         assert await shares_of(tx, world.citizen, made.share.document) == (made.share,)
 
 
@@ -297,8 +297,7 @@ async def test_nobody_else_sees_or_takes_back_a_code(world: World) -> None:
     for caller in (world.other, world.officer, world.stranger):
         async with world.database.reading(caller.actor) as tx:
             assert await shares_of(tx, caller, made.share.document) == ()
-            with pytest.raises(NotFound):
-                await my_share(tx, caller, made.share.id)
+            assert await my_shares(tx, caller, [made.share.id]) == {}
         with pytest.raises(NotFound):
             async with world.database.writing(caller.actor) as tx:
                 await revoke_share(tx, caller, made.share.id, world.now)
