@@ -129,6 +129,15 @@ async def test_a_dispute_counts_from_the_moment_it_was_raised(shop: Planted) -> 
     assert await shop.figures() == AGAIN
 
 
+async def test_a_dispute_is_about_its_own_claim_and_paper(shop: Planted) -> None:
+    document = await shop.document_of(await shop.hold(disputed=[ADDRESS, "x@holder"]))
+    await shop.log("document.disputed", BEFORE, claims=("x@holder",), documents=(document,))
+    await shop.log("document.disputed", BEFORE, claims=(ADDRESS,), documents=(new_id(),))
+    await shop.log("document.disputed", AFTER, claims=(ADDRESS,), documents=(document,))
+    await shop.ask()
+    assert await shop.figures() == AGAIN
+
+
 async def test_a_dispute_of_an_earlier_version_says_nothing_of_the_next(shop: Planted) -> None:
     document = await shop.document_of(await shop.hold(disputed=[ADDRESS], current=2))
     renewed = {"number": 2, "deposited_at": BEFORE, "claim_names": [ADDRESS, "person.id@holder"]}

@@ -40,6 +40,15 @@ async def test_every_version_an_officer_took_out_with_it_is_unfit(shop: Planted)
     assert await shop.figures() == {"unfit": 1}
 
 
+async def test_evidence_lost_for_another_reason_is_not_unfit(shop: Planted) -> None:
+    await shop.pin(await shop.hold(), revoked_at=BEFORE)
+    await shop.pin(await shop.hold("card"), "card", revoked_at=ASKED)
+    other = await shop.hold(origin="issued")
+    await shop.ask(kind="SUPPLEMENT", fit="UNFIT", unfit_version=other)
+    await shop.ask("card", "NOT_FOUND")
+    assert await shop.figures() == {"unfit": 1, "asked_again": 2}
+
+
 async def test_while_another_paper_serves_an_unfit_one_is_no_reason_to_ask(shop: Planted) -> None:
     await shop.hold()
     version = await shop.hold()
@@ -76,11 +85,16 @@ async def test_an_override_counts_at_once_and_excuses_what_follows(shop: Planted
     assert await shop.figures() == {"with_reason": 1, "asked_again": 1}
 
 
-@pytest.mark.parametrize("how", ["unlogged", "unknown", "of another paper", "later"])
+@pytest.mark.parametrize(
+    "how", ["unlogged", "logged as something else", "unknown", "of another paper", "later"]
+)
 async def test_an_override_that_did_not_happen_so_excuses_nothing(shop: Planted, how: str) -> None:
     await shop.hold()
     if how == "unlogged":
         override = await shop.override(logged=False)
+    elif how == "logged as something else":
+        override = await shop.override(logged=False)
+        await shop.log("dossier.ask", BEFORE, requirement="shop.licence")
     elif how == "of another paper":
         override = await shop.override("card")
     else:

@@ -185,7 +185,7 @@ async def test_a_figure_opens_to_its_dossiers_newest_first(shop: Planted) -> Non
 
 
 async def test_the_door_opens_as_a_whole_only(shop: Planted) -> None:
-    parts = ("papers_at(ARRAY[]::uuid[], now())", "recount_dossiers(NULL)", "needless_asks('{}', NULL)")
+    parts = ("papers_of(app_id(), now())", "recount_dossiers(NULL)", "needless_asks('{}', NULL)")
     for part in parts:
         with pytest.raises(ProgrammingError, match="permission denied"):
             async with shop.database.reading(shop.citizen.actor) as tx:

@@ -40,65 +40,56 @@ CREATE FUNCTION recount_dossiers(named uuid[]) RETURNS SETOF dossiers STABLE LAN
     $$;
 
 -- Who plays a role: whoever the filing names, else the applicant where the role means them, else nobody known.
-CREATE FUNCTION players_of(filing dossiers, role text, applicant_meant boolean) RETURNS uuid[]
+CREATE FUNCTION players_of(filing dossiers, role text, applicant_meant boolean) RETURNS SETOF uuid
     STABLE LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(p.subject_id),
-            CASE WHEN applicant_meant THEN ARRAY[(filing).applicant_id] ELSE '{}' END)
-        FROM dossier_parties p WHERE p.dossier_id = (filing).id AND p.role = players_of.role
+    SELECT p.subject_id FROM dossier_parties p WHERE p.dossier_id = (filing).id AND p.role = players_of.role
+    UNION ALL
+    SELECT (filing).applicant_id WHERE applicant_meant AND NOT EXISTS (
+        SELECT FROM dossier_parties p WHERE p.dossier_id = (filing).id AND p.role = players_of.role)
     $$;
 
--- Registers know a person by number. A newborn has none before the dossier it was born into has its result.
-CREATE FUNCTION numbered_at(subject uuid, moment timestamptz) RETURNS boolean STABLE LANGUAGE sql AS $$
-    SELECT EXISTS (SELECT FROM subjects s WHERE s.id = subject AND s.number_index IS NOT NULL
+-- The subject, if registers knew them by a number then. A newborn has none before the dossier it was born into has
+-- its result.
+CREATE FUNCTION numbered_at(subject uuid, moment timestamptz) RETURNS SETOF uuid STABLE LANGUAGE sql AS $$
+    SELECT s.id FROM subjects s WHERE s.id = subject AND s.number_index IS NOT NULL
         AND NOT EXISTS (SELECT FROM mandates m WHERE m.subject_id = s.id AND m.evidence LIKE 'dossier:%'
             AND NOT EXISTS (SELECT FROM dossier_results r
-                WHERE r.dossier_id::text = substr(m.evidence, 9) AND r.issued_at <= moment)))
+                WHERE r.dossier_id::text = substr(m.evidence, 9) AND r.issued_at <= moment))
     $$;
 """
 
 HOLDINGS = """
--- A row keeps only the last change of a paper's standing. Whatever was revoked or removed later stood before,
--- unless its successor was there already.
-CREATE FUNCTION stood_at(held documents, moment timestamptz) RETURNS boolean STABLE LANGUAGE sql AS $$
-    SELECT CASE WHEN (held).status = 'valid' THEN true
-        WHEN (held).status_at <= moment THEN false
-        WHEN (held).status = 'superseded' THEN true
-        ELSE NOT EXISTS (SELECT FROM documents s
-            WHERE s.id = (held).superseded_by AND s.created_at <= moment) END
-    $$;
-
--- Claims nobody had called wrong by then. The row says which are disputed, the log since when; a dispute the log
--- does not know counts as old.
-CREATE FUNCTION claims_at(held document_versions, moment timestamptz) RETURNS text[] STABLE LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(c), '{}') FROM unnest((held).claim_names) c
-        WHERE c <> ALL ((held).disputed) OR moment < (
-            SELECT min(g.at) FROM ledger g WHERE g.subject_id = (held).subject_id
-                AND g.kind = 'document.disputed' AND g.at >= (held).deposited_at
-                AND g.entry -> 'documents' ? (held).document_id::text AND g.entry -> 'claims' ? c)
-    $$;
-
-CREATE FUNCTION papers_at(holders uuid[], moment timestamptz) RETURNS SETOF held_paper STABLE LANGUAGE sql AS $$
+-- What somebody held at a moment: papers in force then, in the version of then, without claims called wrong by then.
+-- A row keeps only the last change of a paper's standing: whatever was revoked or removed later stood before, unless
+-- its successor was there already. It says which claims are disputed, the log since when; a dispute the log does not
+-- know counts as old.
+CREATE FUNCTION papers_of(holder uuid, moment timestamptz) RETURNS SETOF held_paper STABLE LANGUAGE sql AS $$
     SELECT v.id, d.type, d.subject_id, d.origin, d.level, d.object_key, d.bound_to, v.deposited_in, d.issued_on,
             d.valid_until, coalesce(v.seen_at < moment, false), cardinality(c.claims) < cardinality(v.claim_names),
             c.claims
         FROM documents d
         JOIN LATERAL (SELECT * FROM document_versions one WHERE one.document_id = d.id
             AND one.deposited_at < moment ORDER BY one.number DESC LIMIT 1) v ON true
-        CROSS JOIN LATERAL (SELECT claims_at(v::document_versions, moment) AS claims) c
-        WHERE d.subject_id = ANY (holders) AND stood_at(d, moment)
+        CROSS JOIN LATERAL (SELECT CASE WHEN v.disputed = '{}' THEN v.claim_names ELSE ARRAY(
+            SELECT claim FROM unnest(v.claim_names) claim WHERE claim <> ALL (v.disputed) OR moment < (
+                SELECT min(g.at) FROM ledger g WHERE g.subject_id = d.subject_id
+                    AND g.kind = 'document.disputed' AND g.at >= v.deposited_at
+                    AND g.entry -> 'documents' ? d.id::text AND g.entry -> 'claims' ? claim)) END AS claims) c
+        WHERE d.subject_id = holder AND (d.status = 'valid' OR d.status_at > moment AND (
+            d.status = 'superseded' OR NOT EXISTS (SELECT FROM documents s
+                WHERE s.id = d.superseded_by AND s.created_at <= moment)))
     $$;
 """
 
 ASKS = """
 -- Versions an officer had found unfit in this dossier by then, this ask included: they serve it no more.
-CREATE FUNCTION unfit_by(ask dossier_asks) RETURNS uuid[] STABLE LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(unfit.version), '{}') FROM dossier_asks u
-        CROSS JOIN LATERAL (
-            SELECT u.unfit_version AS version
-            UNION SELECT e.version_id FROM dossier_evidence e WHERE e.dossier_id = u.dossier_id
-                AND e.requirement = u.requirement AND e.revoked_at = u.asked_at) unfit
+CREATE FUNCTION unfit_by(ask dossier_asks) RETURNS SETOF uuid STABLE LANGUAGE sql AS $$
+    SELECT u.unfit_version FROM dossier_asks u
         WHERE u.dossier_id = (ask).dossier_id AND u.fit = 'UNFIT' AND u.asked_at <= (ask).asked_at
-            AND unfit.version IS NOT NULL
+    UNION ALL
+    SELECT e.version_id FROM dossier_asks u JOIN dossier_evidence e ON e.dossier_id = u.dossier_id
+            AND e.requirement = u.requirement AND e.revoked_at = u.asked_at
+        WHERE u.dossier_id = (ask).dossier_id AND u.fit = 'UNFIT' AND u.asked_at <= (ask).asked_at
     $$;
 
 -- Overrides as they happened: one the log does not know justifies nothing.
@@ -109,32 +100,30 @@ CREATE FUNCTION logged_overrides(dossier uuid) RETURNS SETOF dossier_overrides S
             AND g.kind = 'dossier.override' AND g.entry ->> 'requirement' = o.requirement AND g.at = o.at)
     $$;
 
--- Why the person could lawfully be asked although the fact was there. A mark on the ask proves nothing: an
--- override must stand in the overrides and in the log, a declined reuse in the history as the person's own act.
-CREATE FUNCTION excuse_of(ask dossier_asks) RETURNS text STABLE LANGUAGE sql AS $$
-    SELECT CASE
-        WHEN (ask).legal_reason <> '' THEN 'with_reason'
-        WHEN EXISTS (SELECT FROM logged_overrides((ask).dossier_id) o WHERE o.id = (ask).override_id
-            AND o.requirement = (ask).requirement AND o.at <= (ask).asked_at) THEN 'with_reason'
-        WHEN EXISTS (SELECT FROM dossier_events e WHERE e.dossier_id = (ask).dossier_id
-            AND e.kind = 'declined_reuse' AND e.actor_kind = 'citizen'
-            AND e.requirement = (ask).requirement AND e.at <= (ask).asked_at) THEN 'declined_reuse' END
+-- Why the person could be asked although the fact was there. A mark on the ask proves nothing: an override must stand
+-- in the overrides and in the log, a declined reuse in the history as the person's own act. A line about what the
+-- person had already handed in here records the paper and asks nobody for it.
+CREATE FUNCTION excuses_of(ask dossier_asks) RETURNS SETOF text STABLE LANGUAGE sql AS $$
+    SELECT 'reason' WHERE (ask).legal_reason <> ''
+    UNION ALL
+    SELECT 'override' FROM logged_overrides((ask).dossier_id) o WHERE o.id = (ask).override_id
+        AND o.requirement = (ask).requirement AND o.at <= (ask).asked_at
+    UNION ALL
+    SELECT 'declined' FROM dossier_events e WHERE e.dossier_id = (ask).dossier_id AND e.kind = 'declined_reuse'
+        AND e.actor_kind = 'citizen' AND e.requirement = (ask).requirement AND e.at <= (ask).asked_at
+    UNION ALL
+    SELECT 'record' FROM document_versions v WHERE (ask).answered_at = (ask).asked_at
+        AND v.id = (ask).answered_by AND v.deposited_in = (ask).dossier_id
     $$;
 
--- A line about what the person had already handed in here records the paper and asks nobody for it.
-CREATE FUNCTION only_records(ask dossier_asks) RETURNS boolean STABLE LANGUAGE sql AS $$
-    SELECT (ask).answered_at = (ask).asked_at AND EXISTS (SELECT FROM document_versions v
-        WHERE v.id = (ask).answered_by AND v.deposited_in = (ask).dossier_id)
-    $$;
-
--- A paper held at the moment of the ask that met the rule. `wanted`: the object the filing is about, if it is.
-CREATE FUNCTION paper_was_held(rule recount_rule, filing dossiers, ask dossier_asks, day date, wanted uuid)
-    RETURNS boolean STABLE LANGUAGE sql AS $$
-    SELECT EXISTS (SELECT FROM papers_at(
-            players_of(filing, (rule).role, (rule).applicant_meant), (ask).asked_at) p
+-- Papers held at the moment of the ask that met the rule. `wanted`: the object the filing is about, if it is.
+CREATE FUNCTION papers_meeting(rule recount_rule, filing dossiers, ask dossier_asks, day date, wanted uuid)
+    RETURNS SETOF uuid STABLE LANGUAGE sql AS $$
+    SELECT p.version FROM players_of(filing, (rule).role, (rule).applicant_meant) player
+        CROSS JOIN LATERAL papers_of(player, (ask).asked_at) p
         WHERE p.type = ANY ((rule).types)
         AND p.origin <> 'register'
-        AND p.version <> ALL (unfit_by(ask))
+        AND NOT EXISTS (SELECT FROM unfit_by(ask) unfit WHERE unfit = p.version)
         AND CASE WHEN (rule).about = 'case' AND p.type <> ALL ((rule).personal_types)
             THEN coalesce(p.bound_to = (filing).id, false) ELSE coalesce(p.bound_to = (filing).id, true) END
         AND (NOT (rule).fresh OR coalesce(p.deposited_in = (filing).id, false))
@@ -147,90 +136,95 @@ CREATE FUNCTION paper_was_held(rule recount_rule, filing dossiers, ask dossier_a
         -- The paper the procedure is about is shown itself: a scan of the person's own is not it.
         AND NOT ((rule).original AND (rule).shown AND p.origin = 'self')
         AND NOT ((rule).whole AND p.disputed)
-        AND NOT EXISTS (SELECT FROM jsonb_array_elements((rule).proofs) proof WHERE NOT proof ?| p.claims))
+        AND NOT EXISTS (SELECT FROM jsonb_array_elements((rule).proofs) proof WHERE NOT proof ?| p.claims)
     $$;
 
--- What the registers of the rule said at that moment: UP when one answered or was never asked, DOWN when one was
--- silent and none better. Down is not missing, and a register nobody asked is no excuse.
-CREATE FUNCTION registers_said(rule recount_rule, filing dossiers, ask dossier_asks) RETURNS text
+-- What each register of the rule said at that moment. One that was never asked counts as UP: a register nobody asked
+-- is no excuse. An answer found unfit is not asked for twice.
+CREATE FUNCTION registers_said(rule recount_rule, filing dossiers, ask dossier_asks) RETURNS SETOF text
     STABLE LANGUAGE sql AS $$
-    SELECT CASE WHEN bool_or(coalesce(said.probe, 'UP') IN ('FOUND', 'UP')) THEN 'UP'
-            WHEN bool_or(said.probe = 'DOWN') THEN 'DOWN' END
-        FROM jsonb_to_recordset((rule).registers) r(database text, document_type text)
-        CROSS JOIN unnest(players_of(filing, (rule).role, (rule).applicant_meant)) player
+    SELECT coalesce(said.probe, 'UP') FROM jsonb_to_recordset((rule).registers) r(database text, document_type text)
+        CROSS JOIN players_of(filing, (rule).role, (rule).applicant_meant) player
         LEFT JOIN jsonb_to_recordset((ask).probes) said(database text, document_type text, subject uuid, probe text)
             ON said.database = r.database AND said.document_type = r.document_type AND said.subject = player
-        WHERE (said.probe IS NOT NULL OR numbered_at(player, (ask).asked_at))
-        AND NOT EXISTS (SELECT FROM document_versions v JOIN documents d ON d.id = v.document_id
-            WHERE v.id = ANY (unfit_by(ask)) AND d.register = r.database AND d.type = r.document_type
-            AND d.subject_id = player)
+        WHERE (said.probe IS NOT NULL OR EXISTS (SELECT FROM numbered_at(player, (ask).asked_at)))
+        AND NOT EXISTS (SELECT FROM unfit_by(ask) unfit JOIN document_versions v ON v.id = unfit
+            JOIN documents d ON d.id = v.document_id
+            WHERE d.register = r.database AND d.type = r.document_type AND d.subject_id = player)
     $$;
 """
 
 FIELDS = """
--- Subjects whose papers the filer could open then: their own, the applicant's, those of their wards; of the filing.
-CREATE FUNCTION filer_reach(filing dossiers, moment timestamptz) RETURNS uuid[] STABLE LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(DISTINCT p.subject_id), '{}') FROM dossier_parties p
+-- Parties whose papers the filer could open then: their own, the applicant's, those of their wards.
+CREATE FUNCTION filer_reach(filing dossiers, moment timestamptz) RETURNS SETOF uuid STABLE LANGUAGE sql AS $$
+    SELECT DISTINCT p.subject_id FROM dossier_parties p
         WHERE p.dossier_id = (filing).id AND (p.subject_id IN ((filing).filer_id, (filing).applicant_id)
             OR EXISTS (SELECT FROM mandates m WHERE m.actor_id = (filing).filer_id
                 AND m.subject_id = p.subject_id AND m.valid_from <= moment
                 AND coalesce(m.revoked_at > moment, true) AND coalesce(m.valid_until > moment, true)))
     $$;
 
--- A field the person had to fill in although the account, a paper or a register's answer within the filer's reach
--- stated the fact: in the role the form names, of the same person or thing; or of the paper's own holder.
-CREATE FUNCTION fact_was_known(rule recount_field, filing dossiers, ask dossier_asks, day date) RETURNS boolean
+-- Who within the filer's reach had a field's fact in their account, a paper or a register's answer: in the role the
+-- form names, of the same person or thing; or as the paper's own holder.
+CREATE FUNCTION knowing(rule recount_field, filing dossiers, ask dossier_asks, day date) RETURNS SETOF uuid
     STABLE LANGUAGE sql AS $$
-    SELECT (rule).account AND EXISTS (SELECT FROM unnest(players_of(filing, (rule).role, false)) one
-            WHERE one = ANY (who.reach) AND numbered_at(one, (ask).asked_at))
-        OR EXISTS (SELECT FROM papers_at(who.reach, (ask).asked_at) p
-            CROSS JOIN LATERAL (SELECT p.object_key::text IN
-                (SELECT value FROM jsonb_each_text((filing).objects)) AS same_object,
-                ARRAY(SELECT split_part(c, '@', 2) FROM unnest(p.claims) c
-                    WHERE split_part(c, '@', 1) = (rule).concept) AS bearers) paper
-            WHERE coalesce(p.bound_to = (filing).id, true) AND coalesce(p.valid_until >= day, true)
-            AND coalesce(paper.same_object, true)
-            AND ((rule).role = ANY (paper.bearers) AND (p.subject = ANY (who.players) OR paper.same_object)
-                OR p.subject = ANY (who.players) AND cardinality(paper.bearers) = 1
-                    AND ((rule).applicant_meant OR (rule).role IN ('applicant', 'filer')
-                        OR paper.bearers = ARRAY['holder'])))
-        FROM (SELECT players_of(filing, (rule).role, (rule).applicant_meant) AS players,
-            filer_reach(filing, (ask).asked_at) AS reach) who
+    SELECT known FROM players_of(filing, (rule).role, false) known
+        WHERE (rule).account AND known IN (SELECT filer_reach(filing, (ask).asked_at))
+        AND EXISTS (SELECT FROM numbered_at(known, (ask).asked_at))
+    UNION ALL
+    SELECT holder FROM filer_reach(filing, (ask).asked_at) holder
+        CROSS JOIN LATERAL papers_of(holder, (ask).asked_at) p
+        CROSS JOIN LATERAL (SELECT
+            p.object_key::text IN (SELECT value FROM jsonb_each_text((filing).objects)) AS same_object,
+            holder IN (SELECT players_of(filing, (rule).role, (rule).applicant_meant)) AS own,
+            ARRAY(SELECT split_part(c, '@', 2) FROM unnest(p.claims) c
+                WHERE split_part(c, '@', 1) = (rule).concept) AS bearers) paper
+        WHERE coalesce(p.bound_to = (filing).id, true) AND coalesce(p.valid_until >= day, true)
+        AND coalesce(paper.same_object, true)
+        AND ((rule).role = ANY (paper.bearers) AND (paper.own OR paper.same_object)
+            OR paper.own AND cardinality(paper.bearers) = 1 AND ((rule).applicant_meant
+                OR (rule).role IN ('applicant', 'filer') OR paper.bearers = ARRAY['holder']))
     $$;
 """
 
 FIGURES = """
--- The asks nothing justified: of something held, or readable; or while a register was merely down.
+-- The asks nothing justified: of something held, or readable; or while a register was merely down, which is not
+-- missing either.
 CREATE FUNCTION needless_asks(law jsonb, named uuid[]) RETURNS TABLE (dossier uuid, figure text)
     STABLE LANGUAGE sql AS $$
     WITH rules AS MATERIALIZED (
         SELECT * FROM jsonb_populate_recordset(NULL::recount_rule, law -> 'components')
     ), facts AS MATERIALIZED (
         SELECT * FROM jsonb_populate_recordset(NULL::recount_field, law -> 'fields')
-    ), asked AS (
-        SELECT d, a, a.id, a.requirement, a.field_key, a.asked_at, d.procedure_id, d.objects,
+    ), asked AS MATERIALIZED (
+        SELECT d AS filing, a AS ask, a.id, a.dossier_id, a.requirement, a.field_key, a.asked_at, a.object_key,
+            d.procedure_id, d.objects,
             -- A draft follows the law of each day, in Vietnam; once submitted, that of its filing day stays.
             CASE WHEN a.asked_at >= d.submitted_at THEN d.filing_day
                 ELSE (a.asked_at AT TIME ZONE 'UTC' + interval '7 hours')::date END AS day
         FROM recount_dossiers(named) d JOIN dossier_asks a ON a.dossier_id = d.id
-        WHERE NOT only_records(a) AND excuse_of(a) IS NULL
+        WHERE NOT EXISTS (SELECT FROM excuses_of(a))
     ), judged AS (
-        SELECT (q.a).dossier_id, q.id, paper_was_held(r, q.d, q.a, q.day,
+        SELECT q.dossier_id, q.id, EXISTS (SELECT FROM papers_meeting(r, q.filing, q.ask, q.day,
                 -- The ask keeps the object it was about; of other papers of its group the filing says.
-                coalesce(CASE WHEN r.own THEN (q.a).object_key END, (q.objects ->> r.about)::uuid)) AS held,
-            registers_said(r, q.d, q.a) AS said
+                coalesce(CASE WHEN r.own THEN q.object_key END, (q.objects ->> r.about)::uuid))) AS held,
+            ARRAY(SELECT registers_said(r, q.filing, q.ask)) AS said
         FROM asked q JOIN rules r ON r.requirement = q.requirement AND q.field_key IS NULL
             AND (r.first_day IS NULL OR r.first_day <= q.day) AND (r.last_day IS NULL OR q.day <= r.last_day)
             AND (r.known_from IS NULL OR r.known_from <= q.asked_at)
             AND (r.known_to IS NULL OR q.asked_at < r.known_to)
         UNION ALL
-        SELECT (q.a).dossier_id, q.id, fact_was_known(f, q.d, q.a, q.day), NULL
+        SELECT q.dossier_id, q.id, EXISTS (SELECT FROM knowing(f, q.filing, q.ask, q.day)), '{}'
         FROM asked q JOIN facts f ON f.procedure = q.procedure_id AND f.field = q.field_key
             AND (f.known_from IS NULL OR f.known_from <= q.asked_at)
             AND (f.known_to IS NULL OR q.asked_at < f.known_to)
+    ), found AS (
+        SELECT j.dossier_id, bool_or(j.held OR j.said && ARRAY['FOUND', 'UP']) AS there,
+            bool_or('DOWN' = ANY (j.said)) AS down
+        FROM judged j GROUP BY j.dossier_id, j.id
     )
-    SELECT j.dossier_id, CASE WHEN bool_or(j.held OR j.said = 'UP') THEN 'asked_again' ELSE 'asked_while_down' END
-        FROM judged j WHERE j.held OR j.said IS NOT NULL GROUP BY j.dossier_id, j.id
+    SELECT dossier_id, CASE WHEN there THEN 'asked_again' ELSE 'asked_while_down' END FROM found
+        WHERE there OR down
     $$;
 
 CREATE FUNCTION reused_evidence(named uuid[]) RETURNS TABLE (dossier uuid, requirement text, origin text)
@@ -280,8 +274,7 @@ CREATE FUNCTION once_only(law jsonb, named uuid[]) RETURNS TABLE (dossier uuid, 
 
 OPEN_TO_THE_APPLICATION = """
 -- The parts run as whoever calls them; only the whole is a door.
-REVOKE ALL ON FUNCTION recount_dossiers, players_of, numbered_at, stood_at, claims_at, papers_at, unfit_by,
-    excuse_of, logged_overrides, only_records, paper_was_held, registers_said, filer_reach, fact_was_known,
-    needless_asks, reused_evidence, once_only FROM PUBLIC;
+REVOKE ALL ON FUNCTION recount_dossiers, players_of, numbered_at, papers_of, unfit_by, logged_overrides, excuses_of,
+    papers_meeting, registers_said, filer_reach, knowing, needless_asks, reused_evidence, once_only FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION once_only TO motlan_app;
 """
