@@ -46,7 +46,8 @@ async def test_evidence_lost_for_another_reason_is_not_unfit(shop: Planted) -> N
     other = await shop.hold(origin="issued")
     await shop.ask(kind="SUPPLEMENT", fit="UNFIT", unfit_version=other)
     await shop.ask("card", "NOT_FOUND")
-    assert await shop.figures() == {"unfit": 1, "asked_again": 2}
+    found = await shop.figures()
+    assert (found["unfit"], found["asked_again"]) == (1, 2)
 
 
 async def test_while_another_paper_serves_an_unfit_one_is_no_reason_to_ask(shop: Planted) -> None:
