@@ -12,11 +12,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+import api.app
 from api.__main__ import enter_demo, neighbours_in
 from api.app import create_keys, open_platform, prepare
 from api.settings import Settings
+from procedures.imports import LawBook, read_law_book
 from sandbox.demo import seed
 from sandbox.supervisor import Sandbox
+from store.database import Tx
 from store.embedded import Servers
 from store.records import Record
 from tests.conftest import NOW, NewDatabase
@@ -72,8 +75,23 @@ async def furnished(
     await keys_owner.dispose()
 
 
+@pytest.fixture(scope="session")
+def law_read_once() -> Iterator[None]:
+    """Reading the law takes half a second, and no test changes it: the first platform reads it for all."""
+    books: list[LawBook] = []
+
+    async def read_once(tx: Tx) -> LawBook:
+        if not books:
+            books.append(await read_law_book(tx))
+        return books[0]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api.app, "read_law_book", read_once)
+        yield
+
+
 @pytest.fixture
-async def stage(furnished: House) -> AsyncIterator[Stage]:
+async def stage(furnished: House, law_read_once: None) -> AsyncIterator[Stage]:
     """An empty platform with the law, the agencies and their officers in it, and every register up."""
     await _empty(furnished)
     await furnished.sandbox.restore()
