@@ -190,9 +190,9 @@ def _app(
         *content.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *log.routes(house.database),
-        *health.routes(house.database, tokens, loops, now),
+        *health.routes(house.database, house.office.safe.keys, tokens, loops, now),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_thing})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield})
     return Shield(app, secure=settings.is_secure)
 
 
@@ -203,3 +203,8 @@ async def _no_such_thing(request: Request, error: Exception) -> Response:
     answer = refusal(code, refusal_words("NOT_FOUND", language_of(request)), status)
     answer.headers.update(getattr(error, "headers", None) or {})
     return answer
+
+
+async def _to_the_shield(request: Request, error: Exception) -> Response:
+    """Any fault. The library would answer it in a shape of its own before the shield could."""
+    raise error

@@ -15,12 +15,15 @@ from api.work import Loops
 from auth.caller import ANONYMOUS
 from auth.tokens import Tokens
 from store.database import Database
+from vault.sealing.keys import Keys
 
 CLOCKS_APART: Final = timedelta(seconds=5)
 """Beyond it neither tokens nor consents can be judged (security.md, disclosure transaction)."""
 
 
-def routes(database: Database, tokens: Tokens, loops: Loops, now: Callable[[], datetime]) -> list[Route]:
+def routes(
+    database: Database, keys: Keys, tokens: Tokens, loops: Loops, now: Callable[[], datetime]
+) -> list[Route]:
     """`/healthz`, `/readyz`, `/.well-known/jwks.json`."""
 
     async def live(request: Request) -> Response:
@@ -30,7 +33,8 @@ def routes(database: Database, tokens: Tokens, loops: Loops, now: Callable[[], d
         try:
             async with database.reading(ANONYMOUS.actor) as tx:
                 theirs = await tx.scalar(select(func.app_now()))
-        except Exception as error:  # whatever keeps us from the database, we are not ready
+            await keys.reach()
+        except Exception as error:  # whatever keeps us from either database, we are not ready
             log_fault("readiness", error)
             return json_answer({"status": "database"}, 503)
         if theirs is None or abs(theirs - now()) > CLOCKS_APART:
@@ -39,11 +43,11 @@ def routes(database: Database, tokens: Tokens, loops: Loops, now: Callable[[], d
             return json_answer({"status": "loops"}, 503)
         return json_answer({"status": "ready"})
 
-    async def keys(request: Request) -> Response:
+    async def jwks(request: Request) -> Response:
         return json_answer(tokens.public_jwks(), media_type="application/jwk-set+json")
 
     return [
         Route("/healthz", live, methods=["GET"]),
         Route("/readyz", ready, methods=["GET"]),
-        Route("/.well-known/jwks.json", keys, methods=["GET"]),
+        Route("/.well-known/jwks.json", jwks, methods=["GET"]),
     ]

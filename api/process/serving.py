@@ -1,8 +1,10 @@
 """A platform in one process: its database, its server and its loops, started in order and stopped in reverse."""
 
 import asyncio
+import os
 import signal
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict
@@ -13,10 +15,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.app import Platform
+from api.journal import log_fault
 from api.settings import Settings, SettingsRefused
 from store.embedded import Embedded, Servers
+from store.errors import StoreRefusal
 
 STOP_SECONDS = 10
+WATCH_SECONDS = 0.5
 
 
 @asynccontextmanager
@@ -33,9 +38,13 @@ async def open_servers(settings: Settings) -> AsyncIterator[Servers]:
     servers = await asyncio.to_thread(embedded.start)
     told = settings.data / "servers.json"
     _write_private(told, orjson.dumps(asdict(servers)))
+    leaving = asyncio.Event()
+    keeping = asyncio.create_task(_keep_up(embedded, leaving))
     try:
         yield servers
     finally:
+        leaving.set()
+        await keeping
         told.unlink(missing_ok=True)
         await asyncio.to_thread(embedded.stop)
 
@@ -113,6 +122,13 @@ async def serving(platform: Platform, listening: socket.socket, *, loops: bool) 
                 await task
 
 
+def seconds_since_start() -> float:
+    """How long this process has been there, the interpreter's own start and every import included."""
+    with open("/proc/self/stat", encoding="ascii", errors="replace") as stat:
+        ticks = int(stat.read().rpartition(")")[2].split()[19])
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+
+
 async def until_told_to_stop() -> None:
     """Returns on SIGINT or SIGTERM."""
     told = asyncio.Event()
@@ -120,6 +136,21 @@ async def until_told_to_stop() -> None:
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, told.set)
     await told.wait()
+
+
+async def _keep_up(embedded: Embedded, leaving: asyncio.Event) -> None:
+    """Bring our own server back when it dies under us; its log replays whatever was acknowledged.
+
+    Until then every request is refused, and nothing more: pools drop their dead connections by themselves.
+    """
+    while not leaving.is_set():
+        if not embedded.running:
+            try:
+                await asyncio.to_thread(embedded.start)
+            except (StoreRefusal, OSError) as refused:  # a full disk may be emptied: tried again
+                log_fault("database", refused)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(leaving.wait(), WATCH_SECONDS)
 
 
 def _write_private(path: Path, content: bytes) -> None:

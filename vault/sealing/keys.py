@@ -178,6 +178,11 @@ class Keys:
         """The blind index of a value: equal for equal values of one purpose, meaningless without the ring."""
         return hmac.digest(self._keyring.index_key(purpose), value.encode(), "sha256")
 
+    async def reach(self) -> None:
+        """Ask the keys database for nothing. Raises what the driver raises when it does not answer."""
+        async with self.engine.connect() as connection:
+            await connection.execute(select(1))
+
     async def close(self) -> None:
         await self.engine.dispose()
 
