@@ -33,7 +33,6 @@ from dossiers.errors import (
     Gap,
     MoveNotAllowed,
     NotReusable,
-    ObjectUndeclared,
     SituationsOpen,
 )
 from dossiers.evidence.asks import HELD, sync_asks
@@ -41,12 +40,12 @@ from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_
 from dossiers.forms import FormState, freeze_form, write_form
 from dossiers.notices import notify
 from dossiers.numbers import next_code
-from dossiers.objects import ObjectChoice, chosen_objects
+from dossiers.objects import ObjectChoice, adopt_objects, chosen_objects
 from dossiers.parties import Party, parties_of
 from dossiers.records import Dossier, DossierParty
 from dossiers.state import Move, Status
 from procedures.agencies import competent_types
-from procedures.law import Channel, ObjectKind, Procedure, Requirement
+from procedures.law import Channel, Procedure
 from procedures.plan import Outcome, Plan, Planned
 from procedures.records import Agency
 from store import ledger, outbox
@@ -265,45 +264,13 @@ async def _draft(
 
 async def _replan(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> Plan:
     found = await plan_case(tx, case, office)
-    if _adopt_objects(case, found):
+    if adopt_objects(case, found):
         found = await plan_case(tx, case, office)
     await write_plan(tx, case, found)
     await tx.flush()
     await sync_asks(tx, case, found, now)
     await request_others(tx, caller, case, now)
     return found
-
-
-def _adopt_objects(case: Case, found: Plan) -> bool:
-    """Fix objects the plan assumed beyond doubt, and name anew those nothing held is about.
-
-    The paper that is itself the object of the procedure names it. Anything else the plan merely assumed must be
-    said by the person: a drawing of one house never serves another. Raises ObjectUndeclared.
-    """
-    adopted: dict[str, str] = {}
-    unclear: set[str] = set()
-    for planned in found.planned:
-        requirement = case.requirement(planned.requirement)
-        kind = requirement.object_kind.value
-        if planned.assumed_object and planned.used and planned.used[0].version is not None:
-            key = case.holdings[planned.used[0].version].object_key
-            if key is not None and (requirement.self_object or _only_event(case, requirement)):
-                adopted[kind] = str(key)
-            else:
-                unclear.add(kind)
-    if unclear - set(adopted):
-        raise ObjectUndeclared(tuple(sorted(unclear - set(adopted))))
-    kinds = {one.object_kind for one in case.procedure.requirements} - {ObjectKind.PERSON, ObjectKind.CASE}
-    new = {kind.value: str(new_id()) for kind in kinds if kind.value not in case.dossier.objects}
-    case.dossier.objects = {**new, **case.dossier.objects, **adopted}
-    return bool(adopted)
-
-
-def _only_event(case: Case, requirement: Requirement) -> bool:
-    """A birth, marriage or death of which the person holds papers of just one is beyond doubt the one meant."""
-    accepted = {one.document_type for one in requirement.accepts}
-    events = {one.object_key for one in case.holdings.values() if one.type in accepted}
-    return requirement.object_kind is ObjectKind.EVENT and len(events) == 1
 
 
 def _refuse_gaps(case: Case, found: Plan) -> None:

@@ -240,13 +240,21 @@ def _source(case: Case, field: FormField, own: Iterable[Holding]) -> tuple[Holdi
         exact = [name for name in names if name.split("@")[1] == field.subject_role]
         if exact:
             return holding, exact[0]
-        if len(names) == 1 and holding.subject in subjects and field.subject_role not in _OTHER_PERSON:
+        if len(names) == 1 and holding.subject in subjects and _is_theirs(case, field, names[0]):
             return holding, names[0]
     return None
 
 
-_OTHER_PERSON = frozenset({"father", "mother", "spouse", "seller", "buyer", "heir", "co_owner", "child"})
-"""Roles of somebody else: their facts come only from a claim that names that role."""
+def _is_theirs(case: Case, field: FormField, name: str) -> bool:
+    """Whether the paper's one bearer of the fact is whoever plays the field's role."""
+    if field.subject_role not in _OTHER_PERSON:
+        return True
+    return _names_person(case, field) and name.endswith("@holder")
+
+
+_OTHER_PERSON = frozenset({"father", "mother", "spouse", "seller", "heir", "co_owner", "child"})
+"""Roles of somebody else: their facts come from a claim that names the role, or from their own papers when the
+filing names them."""
 
 
 def _same_object(case: Case, holding: Holding) -> bool:

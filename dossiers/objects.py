@@ -8,7 +8,9 @@ from uuid import UUID
 
 from auth.caller import Caller
 from dossiers.case import Case, Office
-from procedures.law import DocumentType, ObjectKind
+from dossiers.errors import ObjectUndeclared
+from procedures.law import DocumentType, ObjectKind, Requirement
+from procedures.plan import Plan
 from store.database import Tx
 from store.identifiers import new_id
 from vault.documents import my_document
@@ -58,3 +60,34 @@ async def object_of_claims(
     # Facts are keyed by concept alone: certificate and permit name one parcel in different roles.
     named = {name.split("@")[0]: value for name, value in facts.items()} if complete else {}
     return await object_for(tx, kind.object_kind.value, named, office.safe, now)
+
+
+def adopt_objects(case: Case, found: Plan) -> bool:
+    """Fix objects the plan assumed beyond doubt, and name anew those nothing held is about.
+
+    The paper that is itself the object of the procedure names it. Anything else the plan merely assumed must be
+    said by the person: a drawing of one house never serves another. Raises ObjectUndeclared.
+    """
+    adopted: dict[str, str] = {}
+    unclear: set[str] = set()
+    for planned in found.planned:
+        requirement = case.requirement(planned.requirement)
+        if planned.assumed_object and planned.used and planned.used[0].version is not None:
+            key, kind = case.holdings[planned.used[0].version].object_key, requirement.object_kind.value
+            if key is not None and (requirement.self_object or _only_event(case, requirement)):
+                adopted[kind] = str(key)
+            else:
+                unclear.add(kind)
+    if unclear - set(adopted):
+        raise ObjectUndeclared(tuple(sorted(unclear - set(adopted))))
+    kinds = {one.object_kind for one in case.procedure.requirements} - {ObjectKind.PERSON, ObjectKind.CASE}
+    new = {kind.value: str(new_id()) for kind in kinds if kind.value not in case.dossier.objects}
+    case.dossier.objects = {**new, **case.dossier.objects, **adopted}
+    return bool(adopted)
+
+
+def _only_event(case: Case, requirement: Requirement) -> bool:
+    """A birth, marriage or death of which the person holds papers of just one is beyond doubt the one meant."""
+    accepted = {one.document_type for one in requirement.accepts}
+    events = {one.object_key for one in case.holdings.values() if one.type in accepted}
+    return requirement.object_kind is ObjectKind.EVENT and len(events) == 1

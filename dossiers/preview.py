@@ -49,7 +49,7 @@ async def plan_filing(
 ) -> Preview:
     """The plan of a filing as of `on` (default: today).
 
-    Raises Unauthenticated, AccessDenied for officers, NotFound for a foreign subject, ProcedureUnknown.
+    Raises Unauthenticated, NotFound for officers and for a foreign subject, ProcedureUnknown.
     """
     applicant = question.on_behalf_of or caller.id
     require(caller, Action.PLAN_FILING, SubjectFacts(applicant))

@@ -29,6 +29,7 @@ class DocumentType:
     name: str
     object_kind: law.ObjectKind
     depositable: bool
+    case_bound: bool
     claims: list[ClaimType]
 
     @classmethod
@@ -38,6 +39,7 @@ class DocumentType:
             name=kind.name.in_language(language),
             object_kind=kind.object_kind,
             depositable=not (kind.application_form or kind.members),
+            case_bound=kind.case_bound,
             claims=[
                 ClaimType(
                     name=str(one),

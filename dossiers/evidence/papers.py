@@ -70,8 +70,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
     require(caller, Action.ADD_DOCUMENT, SubjectFacts(subject))
     if subject is None:
         raise Unauthenticated
-    law = office.laws.on(local_day(now))
-    kind = _known_type(law, paper.type)
+    kind = _deposited_type(office.laws.on(local_day(now)), paper)
     claims = check_claims(kind, paper.claims)
     case = None
     if paper.dossier is not None:
@@ -112,7 +111,7 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
     require(caller, Action.DIGITISE_DOCUMENT, SubjectFacts(None))
     if paper.subject is None:
         raise NotFound
-    kind = _known_type(office.laws.on(local_day(now)), paper.type)
+    kind = _deposited_type(office.laws.on(local_day(now)), paper)
     claims = check_claims(kind, paper.claims)
     case = await load_case(tx, paper.dossier, office) if paper.dossier is not None else None
     if case is not None:
@@ -228,6 +227,14 @@ def _known_type(law: Law, document_type: str) -> DocumentType:
     kind = law.document_types.get(document_type)
     if kind is None or kind.application_form or kind.members:
         raise TypeNotAccepted(None, document_type)
+    return kind
+
+
+def _deposited_type(law: Law, paper: Paper) -> DocumentType:
+    kind = _known_type(law, paper.type)
+    # Bound to no case it would serve every case.
+    if kind.case_bound and paper.dossier is None:
+        raise TypeNotAccepted(None, paper.type)
     return kind
 
 

@@ -23,6 +23,7 @@ def faults_of_law(files: CatalogueFiles, on: date) -> Iterator[Fault]:
             if requirement.outcome_class in EVIDENCE:
                 yield from _coverage(law, requirement, rows[requirement.id])
                 yield from _level(law, requirement, rows[requirement.id], issued)
+                yield from _age(law, requirement, rows[requirement.id], issued)
 
 
 def uncovered(law: Law, needs: Iterable[ClaimNeed], paper: str) -> list[ClaimNeed]:
@@ -64,6 +65,19 @@ def _level(law: Law, requirement: Requirement, row: Row, issued: frozenset[str])
         return
     if issued.isdisjoint(one.document_type for one in requirement.accepts):
         detail = f"level 1 is asked and on {law.on} no accepted paper is issued or readable"
+        yield row.fault(FaultKind.IMPOSSIBLE_REQUIREMENT, ".document_type_id", detail)
+
+
+def _age(law: Law, requirement: Requirement, row: Row, issued: frozenset[str]) -> Iterator[Fault]:
+    """A paper that may not be older than so many days must bear its date; what is issued here is dated by that."""
+    if requirement.max_age_days is None or requirement.registers:
+        return
+    papers = [law.document_types[one.document_type] for one in requirement.accepts]
+    if all(
+        paper.id not in issued and all(claim.concept != "document.issue_date" for claim in paper.claims)
+        for paper in papers
+    ):
+        detail = f"at most {requirement.max_age_days} days old, and no accepted paper bears its date"
         yield row.fault(FaultKind.IMPOSSIBLE_REQUIREMENT, ".document_type_id", detail)
 
 

@@ -194,6 +194,11 @@ def abolished_without_successor(documents: Documents) -> None:
     )
 
 
+def age_without_date(documents: Documents) -> None:
+    claims = documents["document_claims.json"]["anh-chan-dung"]["claims"]
+    claims[:] = [one for one in claims if one["concept"] != "document.issue_date"]
+
+
 def level_without_source(documents: Documents) -> None:
     documents["component_annotations.json"]["chuyen-truong-tiep-nhan-hoc-sinh.c02"]["min_level"] = 1
 
@@ -281,6 +286,7 @@ PLANTED: list[tuple[Plant, FaultKind, str, str]] = [
     (uncited, FaultKind.ROW_NOT_CITED, "equivalences.json", "].procedure_id"),
     (impossible_claims, FaultKind.IMPOSSIBLE_REQUIREMENT, "procedures.json", "].components[1]"),
     (abolished_without_successor, FaultKind.IMPOSSIBLE_REQUIREMENT, "procedures.json", ".document_type_id"),
+    (age_without_date, FaultKind.IMPOSSIBLE_REQUIREMENT, "procedures.json", ".document_type_id"),
     (level_without_source, FaultKind.IMPOSSIBLE_REQUIREMENT, "procedures.json", ".document_type_id"),
     (cannot_serve, FaultKind.ACCEPTANCE_THAT_CANNOT, "procedures.json", ".components[1].document_type_id"),
 ]
