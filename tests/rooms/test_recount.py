@@ -133,6 +133,7 @@ async def test_a_dispute_is_about_its_own_claim_and_paper(shop: Planted) -> None
     document = await shop.document_of(await shop.hold(disputed=[ADDRESS, "x@holder"]))
     await shop.log("document.disputed", BEFORE, claims=("x@holder",), documents=(document,))
     await shop.log("document.disputed", BEFORE, claims=(ADDRESS,), documents=(new_id(),))
+    await shop.log("vault.read", BEFORE, claims=(ADDRESS,), documents=(document,))
     await shop.log("document.disputed", AFTER, claims=(ADDRESS,), documents=(document,))
     await shop.ask()
     assert await shop.figures() == AGAIN

@@ -35,9 +35,11 @@ async def test_an_unfit_version_excuses_its_own_replacement(shop: Planted) -> No
 
 async def test_every_version_an_officer_took_out_with_it_is_unfit(shop: Planted) -> None:
     await shop.pin(await shop.hold(), revoked_at=ASKED)
-    other = await shop.hold()
+    other = await shop.hold(deposited_at=BEFORE)
     await shop.ask(kind="SUPPLEMENT", fit="UNFIT", unfit_version=other)
     assert await shop.figures() == {"unfit": 1}
+    await shop.ask(asked_at=BEFORE)
+    assert await shop.figures() == {"unfit": 1, "asked_again": 1}
 
 
 async def test_evidence_lost_for_another_reason_is_not_unfit(shop: Planted) -> None:
@@ -86,16 +88,16 @@ async def test_an_override_counts_at_once_and_excuses_what_follows(shop: Planted
     assert await shop.figures() == {"with_reason": 1, "asked_again": 1}
 
 
-@pytest.mark.parametrize(
-    "how", ["unlogged", "logged as something else", "unknown", "of another paper", "later"]
-)
+@pytest.mark.parametrize("how", ["unlogged", "logged otherwise", "unknown", "of another paper", "later"])
 async def test_an_override_that_did_not_happen_so_excuses_nothing(shop: Planted, how: str) -> None:
     await shop.hold()
     if how == "unlogged":
         override = await shop.override(logged=False)
-    elif how == "logged as something else":
+    elif how == "logged otherwise":
         override = await shop.override(logged=False)
         await shop.log("dossier.ask", BEFORE, requirement="shop.licence")
+        await shop.log("dossier.override", BEFORE, requirement="shop.card")
+        await shop.log("dossier.override", AFTER, requirement="shop.licence")
     elif how == "of another paper":
         override = await shop.override("card")
     else:
