@@ -27,6 +27,7 @@ from vault.subjects import PERSON, Profile, enrol, find_by_number
 
 DATABASE: Final = "csdl-quoc-gia-dan-cu"
 PAPER: Final = "the-can-cuoc"
+NUMBER_DIGITS: Final = 12
 PURPOSE: Final = "mandate:guardian"
 ARTICLE: Final = "Luật Căn cước số 26/2023/QH15, Điều 9"
 """The population database keeps the numbers of a person's parents."""
@@ -56,7 +57,12 @@ async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now
 
 
 async def ask_parents(registers: Registers, number: str) -> Answer:
-    """What the register has of the child with this number. Raises RegisterSilent: down is not "no"."""
+    """What the register has of the child with this number.
+
+    Raises GuardianNotProven for what is no number of a person, RegisterSilent: down is not "no".
+    """
+    if not (len(number) == NUMBER_DIGITS and number.isascii() and number.isdigit()):
+        raise GuardianNotProven("child")
     (answer,) = await registers.ask_all([RegisterQuery(DATABASE, PAPER, number, PURPOSE)])
     if answer.probe == Probe.DOWN:
         raise RegisterSilent(DATABASE)

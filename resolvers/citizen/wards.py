@@ -36,8 +36,8 @@ async def recognise_guardian(info: AppInfo, input: RecogniseGuardianInput) -> Re
         await note_question(tx, context.caller, number, context.office, context.now)
     try:
         answer = await ask_parents(context.house.registers, number)
-    except Exception as silent:
-        return RecogniseGuardianPayload(ward=None, errors=[context.problem(silent)])
+    except Exception as refusal:
+        return RecogniseGuardianPayload(ward=None, errors=[context.problem(refusal)])
 
     async def do(tx: Tx) -> UUID:
         return await recognise(tx, context.caller, Claimed(number, answer), context.office, context.now)

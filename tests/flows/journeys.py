@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
-from sandbox.agencies import AGENCIES_BY_KEY
+from sandbox.agencies import AGENCIES, AGENCIES_BY_KEY
 from sandbox.people import BY_KEY
 from store.records import Record
 from tests import files
@@ -127,6 +127,16 @@ async def agency(person: Person, procedure: str, key: str | None = None) -> str:
     return next(str(one["id"]) for one in found if one["code"] == code)
 
 
+async def desk_for(
+    stage: Stage, person: Person, procedure: str, desk: str = "toan-quyen"
+) -> tuple[str, Person]:
+    """The key of an agency competent for the procedure, and an officer of it."""
+    query = "query($p: String!) { agencies(procedure: $p) { code } }"
+    codes = {one["code"] for one in (await person.ask(query, p=procedure))["agencies"]}
+    key = next(one.key for one in AGENCIES if one.code in codes)
+    return key, await stage.officer(f"{key}.{desk}")
+
+
 async def open_dossier(person: Person, procedure: str, key: str | None = None, **given: Any) -> Facts:
     """A draft of the procedure at an agency."""
     where = await agency(person, procedure, key)
@@ -157,6 +167,11 @@ def line(dossier: Facts, part: str) -> Facts:
     )
 
 
+def scan(pages: int = 1) -> bytes:
+    """A paper of so many pages: always the same bytes."""
+    return files.pdf(pages=pages, deterministic_id=True)
+
+
 async def bring(
     person: Person,
     dossier: Facts,
@@ -167,7 +182,7 @@ async def bring(
 ) -> Facts:
     """Deposit a self-made paper for a requirement; the dossier afterwards. Other pages make it another paper."""
     about = {"dossier": dossier["id"], "requirement": requirement}
-    upload = await person.send(files.pdf(pages=pages), "application/pdf", type_, **about)
+    upload = await person.send(scan(pages), "application/pdf", type_, **about)
     added = await person.act(
         "addDocument", BRIEF, upload=upload, type=type_, claims=dict(claims or {}), **about
     )
@@ -177,7 +192,7 @@ async def bring(
 
 async def keep(person: Person, type_: str, claims: Mapping[str, Any], pages: int = 1) -> str:
     """Deposit a self-made paper outside of any dossier; its id."""
-    upload = await person.send(files.pdf(pages=pages), "application/pdf", type_)
+    upload = await person.send(scan(pages), "application/pdf", type_)
     added = await person.act("addDocument", "document { id }", upload=upload, type=type_, claims=dict(claims))
     return str(added["document"]["id"])
 
@@ -187,7 +202,7 @@ async def digitise(
 ) -> str:
     """An officer digitises a paper of a demo person standing at the counter; its id."""
     met = await officer.act("identifySubject", "subject", citizenId=number_of(key))
-    upload = await officer.send(files.pdf(pages=pages), "application/pdf", type_, onBehalfOf=met["subject"])
+    upload = await officer.send(scan(pages), "application/pdf", type_, onBehalfOf=met["subject"])
     kept = await officer.act(
         "digitiseDocument", "document { id }",
         subject=met["subject"], upload=upload, type=type_, claims=dict(claims), **about,

@@ -1,0 +1,117 @@
+"""A parent acts for their own child, on the population database's word, and for nobody else's."""
+
+from uuid import uuid4
+
+from tests import files
+from tests.flows.journeys import (
+    denied,
+    desk_for,
+    digitise,
+    held,
+    line,
+    number_of,
+    open_dossier,
+    outcomes,
+    rows,
+    submit,
+    unchanged,
+    usage,
+)
+from tests.flows.stage import Stage
+
+WARD = "ward { subject relation name }"
+SCHOOL = "2.002854"
+WARDS = "{ viewer { wards { subject relation name } } }"
+
+
+async def test_a_parent_files_for_their_child_out_of_the_childs_vault(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    key = str(uuid4())
+    given = {"citizenId": number_of("gia-an"), "idempotencyKey": key}
+    ward = (await me.act("recogniseGuardian", WARD, **given))["ward"]
+    assert (ward["relation"], ward["name"]) == ("parent", "Trần Gia An (thử nghiệm)")
+    assert (await me.act("recogniseGuardian", WARD, **given))["ward"] == ward
+    assert (await me.act("recogniseGuardian", WARD, citizenId=number_of("gia-an")))["ward"] == ward
+    assert (await me.ask(WARDS))["viewer"]["wards"] == [ward]
+    assert await rows(stage, "SELECT count(*) FROM mandates") == [(1,)]
+    assert {"mandate.recorded", "register.asked"} <= {one["kind"] for one in await usage(me)}
+    where, officer = await desk_for(stage, me, SCHOOL)
+    await digitise(officer, "gia-an", "hoc-ba", {"person.full_name@student": "x"})
+    draft = await open_dossier(me, SCHOOL, where, parties=[{"role": "child", "subject": ward["subject"]}])
+    assert outcomes(draft) == {"c01": "FORM", "c02": "REUSE", "c03": "FETCH"}
+    (report,) = line(draft, "c02")["evidence"]
+    assert report["document"]["type"] == "hoc-ba"
+    filed = await submit(me, draft)
+    assert filed["status"] == "NEWLY_FILED"
+    # The parent agreed in the child's place: the consent is of the child's papers, given by the parent.
+    consented = """SELECT count(*) FROM consents c JOIN mandates m
+        ON c.subject_id = m.subject_id AND c.given_by = m.actor_id"""
+    assert await rows(stage, consented) == [(1,)]
+
+
+async def test_a_parent_deposits_into_the_childs_vault_and_files_in_its_name(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    child = (await me.act("recogniseGuardian", WARD, citizenId=number_of("gia-an")))["ward"]["subject"]
+    upload = await me.send(files.pdf(), "application/pdf", "anh-chan-dung", onBehalfOf=child)
+    await me.act("addDocument", "document { id }", upload=upload, type="anh-chan-dung", onBehalfOf=child)
+    assert [one["type"] for one in await held(me)] == ["anh-chan-dung"]
+    owner = await rows(stage, "SELECT DISTINCT d.subject_id = m.subject_id FROM documents d, mandates m")
+    assert owner == [(True,)]
+    named = [{"role": "child", "subject": child}]
+    draft = await open_dossier(me, "1.001456", onBehalfOf=child, parties=named)
+    assert outcomes(draft)["c04"] == "FETCH"
+    asked = "SELECT probe, subject_id = (SELECT subject_id FROM mandates) FROM register_probes"
+    assert set(await rows(stage, asked)) == {("FOUND", True)}
+
+
+async def test_nobody_becomes_the_guardian_of_anybody_elses_child(stage: Stage) -> None:
+    me, officer = await stage.citizen("thu-ha"), await stage.officer("ubnd-mot.toan-quyen")
+    for number in (number_of("gia-an"), number_of("minh-chau"), number_of("thu-ha"), "000000000000", "x"):
+        async with unchanged(stage):
+            refused = await me.refused("recogniseGuardian", WARD, citizenId=number)
+        assert (refused["code"], refused["message"]) == (
+            "GUARDIAN_NOT_PROVEN", "The data do not show that you are this child's parent.",
+        )  # fmt: skip
+    async with unchanged(stage):
+        assert await denied(officer, "recogniseGuardian", citizenId=number_of("gia-an")) == "ACCESS_DENIED"
+        assert (
+            await denied(stage.anybody(), "recogniseGuardian", citizenId=number_of("gia-an"))
+            == "UNAUTHENTICATED"
+        )
+    assert (await me.ask(WARDS))["viewer"]["wards"] == []
+
+
+async def test_a_grown_child_is_nobodys_ward(stage: Stage) -> None:
+    me = await stage.citizen("thi-sen")
+    async with unchanged(stage):
+        refused = await me.refused("recogniseGuardian", WARD, citizenId=number_of("thanh-binh"))
+    assert refused["code"] == "GUARDIAN_NOT_PROVEN"
+
+
+async def test_a_silent_register_proves_nothing_and_denies_nothing(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    await stage.sandbox.set_mode("csdl-quoc-gia-dan-cu", "down")
+    async with unchanged(stage):
+        refused = await me.refused("recogniseGuardian", WARD, citizenId=number_of("gia-an"))
+    assert (refused["code"], refused["retryable"]) == ("REGISTER_SILENT", True)
+    await stage.sandbox.restore()
+    assert await me.act("recogniseGuardian", WARD, citizenId=number_of("gia-an"))
+
+
+async def test_a_child_named_by_its_number_in_somebodys_filing_is_not_opened_by_that(stage: Stage) -> None:
+    parent, stranger = await stage.citizen("minh-chau"), await stage.citizen("thu-ha")
+    child = (await parent.act("recogniseGuardian", WARD, citizenId=number_of("gia-an")))["ward"]["subject"]
+    draft = await open_dossier(
+        stranger, SCHOOL, parties=[{"role": "child", "citizenId": number_of("gia-an")}]
+    )
+    asked = await rows(stage, "SELECT count(*) FROM register_probes")
+    assert asked == [(0,)]
+    assert all(one["document"] is None for each in draft["requirements"] for one in each["evidence"])
+    where = "query($p: String!) { agencies(procedure: $p) { id } }"
+    agency = (await stranger.ask(where, p=SCHOOL))["agencies"][0]["id"]
+    async with unchanged(stage):
+        refused = await stranger.refused(
+            "openDossier", "dossier { id }",
+            procedure=SCHOOL, agency=agency, parties=[{"role": "child", "subject": child}],
+        )  # fmt: skip
+    assert refused["code"] == "PARTY_REFUSED"
