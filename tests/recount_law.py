@@ -64,8 +64,9 @@ LAW: Mapping[str, Mapping[str, Any]] = {
     "conditions": {"shop.oath": {"kind": "fallback"}},
     "document_types": {
         "shop-form": paper(),
-        "licence": paper("premises", "old-licence"),
+        "licence": paper("premises", "old-licence", "trade-card"),
         "old-licence": paper("premises"),
+        "trade-card": paper(),
         "card": paper(),
         "e-card": paper(),
         "passport": paper(),

@@ -91,6 +91,12 @@ async def test_only_papers_the_law_accepts(shop: Planted) -> None:
     assert await shop.figures() == AGAIN  # the group names the old licence; nothing names the passport
 
 
+async def test_a_paper_about_its_holder_alone_serves_whatever_the_filing_is_about(shop: Planted) -> None:
+    await shop.hold("trade-card", claims=[ADDRESS, "person.id@holder"])
+    await shop.ask()
+    assert await shop.figures() == AGAIN
+
+
 async def test_somebody_elses_paper_is_not_held(shop: Planted) -> None:
     await shop.hold(subject=await shop.subject())
     await shop.ask()
@@ -317,6 +323,12 @@ async def test_what_a_register_said_of_somebody_else(shop: Planted) -> None:
     said = {"database": "population", "document_type": "card", "subject": str(new_id()), "probe": "FOUND"}
     await shop.ask("card", probes=[said])
     assert await shop.figures() == NOTHING
+
+
+async def test_what_a_register_did_say_counts_whatever_became_of_the_number(shop: Planted) -> None:
+    await shop.change(Subject, shop.me, number_index=None)
+    await shop.ask("card", "FOUND")
+    assert await shop.figures() == AGAIN
 
 
 async def test_a_register_cannot_be_asked_without_a_number(shop: Planted) -> None:

@@ -60,7 +60,7 @@ async def test_consent_withdrawn_later_undoes_no_reuse_but_an_unfit_version_was_
     version = await shop.hold()
     await shop.pin(version, revoked_at=AFTER)
     assert await shop.figures() == {"reused": 1, "reused_self": 1}
-    unfit = {"kind": "SUPPLEMENT", "fit": "UNFIT", "unfit_version": version}
+    unfit: Any = {"kind": "SUPPLEMENT", "fit": "UNFIT", "unfit_version": version}
     await shop.ask("photo", asked_at=AFTER, **unfit)
     assert await shop.figures() == {"reused": 1, "reused_self": 1, "unfit": 1}
     await shop.ask(asked_at=AFTER, **unfit)

@@ -89,11 +89,13 @@ def test_every_declarable_fact_of_a_form_has_a_rule(
 
 
 def test_a_group_stands_for_each_of_its_members() -> None:
-    assert rule("licence")["types"] == ["licence", "old-licence"]
+    assert rule("licence")["types"] == ["licence", "old-licence", "trade-card"]
+    assert rule("licence")["personal_types"] == ["trade-card"]
     inner = {"object_kind": "person", "satisfied_by_document_type_ids": ["card"]}
     assert rule("licence", document_types={"old-licence": inner})["types"] == [
         "licence",
         "old-licence",
+        "trade-card",
         "card",
         "e-card",
     ]
