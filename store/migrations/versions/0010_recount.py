@@ -18,7 +18,8 @@ def upgrade() -> None:
 
 
 RULES = """
-CREATE TYPE recount_rule AS (requirement text, own boolean, known_from timestamptz, known_to timestamptz, first_day date,
+CREATE TYPE recount_rule AS (
+    requirement text, own boolean, known_from timestamptz, known_to timestamptz, first_day date,
     last_day date, role text, applicant_meant boolean, shown boolean, types text[], personal_types text[],
     about text, proofs jsonb, whole boolean, registers jsonb, min_level integer, max_age_days integer,
     fresh boolean, original boolean);
