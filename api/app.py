@@ -192,7 +192,9 @@ def _app(
         *log.routes(house.database),
         *health.routes(house.database, house.office.safe.keys, tokens, loops, now),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield})
+    app = Starlette(
+        routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}
+    )
     return Shield(app, secure=settings.is_secure)
 
 
