@@ -16,6 +16,7 @@ from auth.caller import Caller
 from auth.errors import NotFound
 from auth.policy import DossierFacts
 from dossiers.errors import ProcedureUnknown, RequirementUnknown, StaleVersion
+from dossiers.question import filing_of
 from dossiers.records import (
     Dossier,
     DossierEvent,
@@ -26,13 +27,13 @@ from dossiers.records import (
 )
 from dossiers.state import Move, Status, next_state
 from procedures.imports import LawBook
-from procedures.law import Channel, ConditionKind, Law, ObjectKind, Procedure, Requirement
-from procedures.plan import Filing, Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
+from procedures.law import Law, Procedure, Requirement
+from procedures.plan import Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
 from procedures.planner import plan
 from store.database import Tx
 from store.identifiers import new_id
 from vault.documents import holdings
-from vault.holding import Holding, Origin
+from vault.holding import Holding
 from vault.safe import Safe
 from vault.subjects import askable
 
@@ -152,7 +153,7 @@ async def plan_case(tx: Tx, case: Case, office: Office, *, health: Mapping[str, 
     held = await holdings(tx, subjects, case.dossier.id)
     case.holdings = {one.version: one for one in held}
     numbered = await askable(tx, subjects, case.dossier.id)
-    return plan(_filing(case, held, numbered, health or {}))
+    return plan(filing_of(case, held, numbered, health or {}))
 
 
 async def write_plan(tx: Tx, case: Case, found: Plan, only: Collection[str] | None = None) -> None:
@@ -226,71 +227,6 @@ def record_event(
 
 def reason_of(row: DossierRequirement) -> Reason:
     return Reason(row.reason, {key: str(value) for key, value in row.reason_params.items()})
-
-
-def _filing(
-    case: Case, held: Iterable[Holding], numbered: frozenset[UUID], health: Mapping[str, Probe]
-) -> Filing:
-    dossier = case.dossier
-    return Filing(
-        procedure=case.procedure,
-        on=dossier.filing_day,
-        channel=Channel(dossier.channel),
-        parties=case.parties,
-        # A register's answer is evidence of the question it answers (FETCH), never a paper held (REUSE).
-        holdings=tuple(one for one in held if one.origin is not Origin.REGISTER),
-        dossier=dossier.id,
-        filer_relation=dossier.filer_relation,
-        answers={**_answered_by_registers(case), **dossier.answers},
-        objects={ObjectKind(kind): UUID(key) if key else None for kind, key in dossier.objects.items()},
-        askable=numbered,
-        health=health,
-        probes={
-            RegisterQuestion(row.database, row.document_type, row.subject_id): Probe(row.probe)
-            for row in case.probes
-        },
-        declared_absent=frozenset(dossier.declared_absent),
-        declined=frozenset(row.requirement for row in case.requirements.values() if row.declined),
-        excluded_versions=frozenset(
-            version for row in case.requirements.values() for version in row.excluded
-        ),
-        mandates=recorded_mandates(case.procedure)
-        if dossier.filer_id != dossier.applicant_id
-        else frozenset(),
-        overridden=frozenset(row.requirement for row in case.requirements.values() if row.override_id),
-        sensitivity={concept.id: concept.sensitivity for concept in case.law.concepts.values()},
-        broader={c.id: c.broader for c in case.law.concepts.values() if c.broader is not None},
-        attests={
-            kind.id: frozenset(str(claim) for claim in kind.claims)
-            for kind in case.law.document_types.values()
-        },
-    )
-
-
-def recorded_mandates(procedure: Procedure) -> frozenset[str]:
-    """Authorisation papers a mandate recorded in the system covers: nobody files for another here without one."""
-    return frozenset(
-        one.id
-        for one in procedure.requirements
-        if one.condition is not None and one.condition.kind is ConditionKind.MANDATE
-    )
-
-
-def _answered_by_registers(case: Case) -> dict[str, bool]:
-    """Situations a register's answer settles: data may show that a higher-ranked paper exists, never that it
-    does not (once-only.md, ranks)."""
-    found = {row.database for row in case.probes if row.probe == Probe.FOUND}
-    ranked = {
-        test.situation
-        for requirement in case.procedure.requirements
-        if requirement.condition is not None and requirement.condition.higher_components
-        for test in requirement.condition.tests
-    }
-    return {
-        situation.id: True
-        for situation in case.procedure.situations
-        if situation.id in ranked and situation.answered_by_register in found
-    }
 
 
 async def _rewrite_evidence(tx: Tx, case: Case, planned: Iterable[Planned]) -> None:

@@ -12,10 +12,11 @@ from uuid import UUID
 from auth.caller import Caller
 from auth.errors import Unauthenticated
 from auth.policy import Action, SubjectFacts, require
-from dossiers.case import Office, procedure_of, recorded_mandates
+from dossiers.case import Office, procedure_of
 from dossiers.clock import due_date, local_day
 from dossiers.objects import ObjectChoice, chosen_objects
 from dossiers.parties import Party
+from dossiers.question import recorded_mandates
 from procedures.law import Channel, Law, Procedure
 from procedures.plan import Filing, Plan, Probe
 from procedures.planner import plan

@@ -32,7 +32,7 @@ from vault.subjects import profile_of
 
 SOONEST_RETRY, LATEST_RETRY = timedelta(seconds=5), timedelta(minutes=10)
 """A silent register is asked again after as long as it has been silent, within these limits."""
-ROUNDS = 4
+ROUNDS = 12
 """A register that lacks the fact may leave another one to ask; each round settles at least one question."""
 
 

@@ -78,3 +78,24 @@ async def test_a_register_is_asked_less_often_the_longer_it_is_silent(place: Wor
         row = (await place.rows("SELECT max(retry_at) FROM register_probes WHERE probe = 'DOWN'"))[0]
         pauses.append(row[0] - place.now)
     assert pauses == [timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=10)]
+
+
+IDENTITY, POPULATION, ACCOUNTS = "3.000333", "csdl-quoc-gia-dan-cu", "he-thong-dinh-danh-vneid"
+"""A criminal record: who asks for it is read from the population register, or from the e-identity system."""
+
+
+async def test_a_database_silent_about_one_paper_is_not_asked_for_the_next(place: World) -> None:
+    place.registers.down |= {POPULATION, ACCOUNTS}
+    await place.rows("UPDATE agencies SET type_id = 'cong-an-cap-tinh' RETURNING id")
+    dossier = await place.open(IDENTITY)
+    assert (await place.outcomes(dossier))["c02"] == "PENDING_FETCH"
+    assert sorted(one.database for one in place.registers.asked) == [POPULATION, ACCOUNTS]
+
+
+async def test_a_plan_never_relies_on_a_register_nobody_asked(place: World) -> None:
+    await place.rows("UPDATE agencies SET type_id = 'cong-an-cap-tinh' RETURNING id")
+    dossier = await place.open(IDENTITY)
+    assert (await place.outcomes(dossier))["c02"] == "SUPPLY"
+    asked = {(one.database, one.document_type) for one in place.registers.asked}
+    assert {database for database, _ in asked} == {POPULATION, ACCOUNTS}
+    assert len(asked) == len(place.registers.asked) > 3
