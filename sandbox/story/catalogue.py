@@ -12,17 +12,17 @@ REQUIREMENT: Final = "id name documentType accepts registers minLevel subjectRol
 _PROCEDURE: Final = f"""query($code: String!, $slug: String!) {{
   procedure(code: $code) {{ ...it }} other: procedure(slug: $slug) {{ ...it }}
 }}
-fragment it on Procedure {{ slug code name resultTypes requirements {{ {REQUIREMENT} }} }}"""
+fragment it on Procedure {{ slug code name resultTypes timeLimit requirements {{ {REQUIREMENT} }} }}"""
 
 _ALL: Final = f"""query($after: String) {{
   procedures(first: 50, after: $after) {{
-    edges {{ node {{ slug code name resultTypes requirements {{ {REQUIREMENT} }} }} }}
+    edges {{ node {{ slug code name resultTypes timeLimit requirements {{ {REQUIREMENT} }} }} }}
     pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
 
 _PAPER: Final = """query($id: ID!) {
-  documentType(id: $id) { id name objectKind depositable claims { name label valueType identifying } }
+  documentType(id: $id) { id name objectKind depositable caseBound claims { name label valueType identifying } }
 }"""
 
 _AGENCIES: Final = "query($procedure: String!) { agencies(procedure: $procedure) { id code name } }"

@@ -93,7 +93,8 @@ class Citizen:
             except Refused as refused:
                 if refused.code != "OBJECT_UNDECLARED":
                     raise
-                objects |= {kind.upper(): await self._thing(kind.upper()) for kind in refused.told["kinds"]}
+                for kind in (one.upper() for one in refused.told["kinds"]):
+                    objects[kind] = await self._thing(wish.procedure, kind)
         raise Stumbled(f"{wish.procedure} asks without end which object is meant")
 
     async def supply(self, dossier: Facts) -> tuple[Facts, list[str]]:
@@ -221,11 +222,13 @@ class Citizen:
         found: Facts = filled["dossier"]
         return found
 
-    async def _thing(self, kind: str) -> str:
-        """Which parcel, building or premises: that of her newest paper about one."""
+    async def _thing(self, procedure: str, kind: str) -> str:
+        """Which parcel, building or premises is meant: that of her newest paper the procedure takes for one."""
+        published = await self._catalogue.procedure(procedure)
+        about = [one for one in published["requirements"] if one["objectKind"] == kind]
+        taken = {paper for one in about for paper in (one["documentType"], *one["accepts"])}
         for document in await self.documents():
-            paper = await self._catalogue.paper(document["type"])
-            if paper["objectKind"] == kind and document["status"] == "VALID":
+            if document["type"] in taken and document["status"] == "VALID":
                 return str(document["id"])
         raise Stumbled(f"she holds no paper about a {kind.lower()}")
 

@@ -4,6 +4,7 @@ The steps play a drawn plot as they play the known one: nothing here is fitted t
 """
 
 import random
+from collections.abc import AsyncIterator
 from datetime import date
 from typing import Final
 
@@ -50,38 +51,44 @@ class _Draw:
         self._plans: dict[str, Facts] = {}
 
     async def issued(self) -> Issued:
-        consumers = await self._shuffled()
-        producers = await self._shuffled()
-        for consumer in consumers:
+        for consumer in await self._shuffled():
             plan = await self._plan(consumer)
             for line in self._lines(plan, "SUPPLY", "FETCH", "SHOW"):
                 asked = line["requirement"]
-                if not self._stands_without(plan, asked):
-                    continue
-                for producer in producers:
-                    results = set(producer["resultTypes"]) & {asked["documentType"], *asked["accepts"]}
-                    if results and producer["slug"] != consumer["slug"] and await self._can_supply(producer):
-                        off = tuple(asked["registers"])
-                        return Issued(
-                            producer["slug"], self.lot.choice(sorted(results)), consumer["slug"], off
-                        )
+                if self._stands_without(plan, asked):
+                    async for producer, result in self._producers_of(asked):
+                        if producer != consumer["slug"]:
+                            return Issued(producer, result, consumer["slug"], tuple(asked["registers"]))
         raise Stumbled("the catalogue has no procedure whose result another one asks for")
 
+    async def _producers_of(self, asked: Facts) -> AsyncIterator[tuple[str, str]]:
+        """Procedures the person can file whose result serves, with that result."""
+        for producer in await self._shuffled():
+            results = set(producer["resultTypes"]) & {asked["documentType"], *asked["accepts"]}
+            # Of two results that would both do, nobody could say beforehand which one serves.
+            if len(results) == 1 and await self._can_supply(producer):
+                yield producer["slug"], results.pop()
+
     async def digitised(self, issued: Issued) -> Digitised:
-        """Never a paper that would also serve where the issued result is to."""
+        """Never a paper that would also serve where the issued result is to, nor the other way round."""
         spoken_for = await self._accepted_by(issued.consumer)
+        results = {
+            result
+            for slug in (issued.producer, issued.consumer)
+            for result in (await self._catalogue.procedure(slug))["resultTypes"]
+        }
         for procedure in await self._shuffled():
             if procedure["slug"] == issued.consumer or not await self._can_supply(procedure):
                 continue
+            coming = results | set(procedure["resultTypes"])
             plan = await self._plan(procedure)
             for line in self._lines(plan, "SUPPLY", "FETCH"):
                 asked = line["requirement"]
-                if asked["minLevel"] < 2 or asked["objectKind"] == "CASE":
+                papers = [asked["documentType"], *asked["accepts"]]
+                if asked["minLevel"] < 2 or coming & set(papers) or not self._others_stand(plan, asked):
                     continue
-                if not self._others_stand(plan, asked):
-                    continue
-                for paper in self._shuffle([asked["documentType"], *asked["accepts"]]):
-                    if paper not in spoken_for and (await self._catalogue.paper(paper))["depositable"]:
+                for paper in self._shuffle(papers):
+                    if paper not in spoken_for and await self._can_be_scanned(paper):
                         return Digitised(paper, procedure["slug"], tuple(asked["registers"]))
         raise Stumbled("the catalogue has no paper an officer could digitise for a filing")
 
@@ -110,6 +117,10 @@ class _Draw:
                 if self._is_known(asked) and not held & {asked["documentType"], *asked["accepts"]}:
                     return Waiting(procedure["slug"], off)
         raise Stumbled("no procedure of the catalogue reads a register")
+
+    async def _can_be_scanned(self, document_type: str) -> bool:
+        paper = await self._catalogue.paper(document_type)
+        return bool(paper["depositable"] and not paper["caseBound"])
 
     async def _can_supply(self, procedure: Facts) -> bool:
         """Whether the person alone can bring everything the registers do not tell."""

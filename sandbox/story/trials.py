@@ -49,7 +49,8 @@ async def wait_for_a_register(teller: Teller) -> None:
         filed = await teller.file(plot.waiting.procedure)
         waiting = with_outcome(filed.dossier, "PENDING_FETCH")
         promise("down-is-not-missing", waiting, "the filing did not wait for the register")
-        promise("down-is-not-missing", filed.dossier["dueDate"], "the clock does not run")
+        runs = filed.dossier["dueDate"] or not filed.procedure["timeLimit"]
+        promise("down-is-not-missing", runs, "the clock does not run")
         teller.say(
             f"accepted as {filed.dossier['code']}, due {filed.dossier['dueDate']}; the register owes its answer"
         )
@@ -85,7 +86,9 @@ async def verify_elsewhere(teller: Teller) -> None:
     seen = sorted(one["name"] for one in verdict["claims"])
     promise("token-verified", verdict["valid"], f"the verdict was {verdict}")
     promise("token-verified", seen == chosen, f"the agency saw {seen}, chosen were {chosen}")
-    shown = [one for one in verdict["claims"] if str(one["value"]) in page and len(str(one["value"])) > 5]
+    # When it was issued and until when it stands is the page's business; what it says of anybody is not.
+    content = [one for one in verdict["claims"] if not one["name"].startswith("document.")]
+    shown = [one for one in content if str(one["value"]) in page and len(str(one["value"])) > 5]
     promise("token-verified", not shown, f"the public page shows {[one['name'] for one in shown]}")
     teller.report.found["token_verified"] = True
     teller.say(f"valid; seen: {', '.join(seen)}; the public page shows no content")
