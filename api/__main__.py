@@ -10,28 +10,56 @@ import logging
 import socket
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
 from api.app import Platform, create_keys, enter_roll, open_platform, prepare
 from api.journal import start_journal
-from api.process import commands
-from api.process.commands import LogCheck, show, tell
-from api.process.serving import listen, open_servers, reach_servers, serving, until_told_to_stop
+from api.process.commands import add_commands, show, tell
+from api.process.serving import (
+    heeding_signals,
+    hold,
+    listen,
+    open_servers,
+    reach_servers,
+    seconds_since_start,
+    serving,
+)
 from api.settings import Neighbours, Settings, SettingsRefused, neighbours_of, read_settings
 from auth.records import Officer
+from auth.signing import KeyRefused
+from procedures.errors import CatalogueRefused
 from procedures.records import Agency
 from sandbox.demo import Seed, seed
+from sandbox.lifeline import SandboxRefused
 from sandbox.supervisor import Addresses, Sandbox
 from store.embedded import Servers
+from store.errors import CheckpointRefused, DataFolderRefused, RolesMissing, ServerFailed, WallsBroken
+from vault.errors import KeyRingRefused
 
 REFUSED = 2
 """The exit code when the platform must not start; 1 is for a check that failed, 3 for a broken promise."""
+
+REFUSALS = (
+    SettingsRefused,
+    SandboxRefused,
+    DataFolderRefused,
+    ServerFailed,
+    RolesMissing,
+    WallsBroken,
+    CheckpointRefused,
+    KeyRingRefused,
+    KeyRefused,
+    CatalogueRefused,
+)
+"""Why a platform does not start, each told in a line. Anything else is a fault and keeps its traceback."""
+
+STOPPED = 130
+"""As shells have it for a command ended by Ctrl-C."""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,11 +72,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(data=given.data, port=given.port)
         return int(given.run(given, settings))
-    except SettingsRefused as refused:
-        tell(f"motlan: {refused}")
+    except REFUSALS as refused:
+        tell(f"motlan: {getattr(refused, 'code', 'refused')}: {refused}")
         return REFUSED
     except KeyboardInterrupt:
-        return 130
+        return STOPPED
 
 
 def neighbours_in(addresses: Addresses) -> Neighbours:
@@ -99,71 +127,107 @@ async def open_demo(
 ) -> AsyncIterator[Platform]:
     """A platform that answers on the socket, with its database and, if `demo`, the sandbox around it."""
     async with AsyncExitStack() as stack:
-        neighbours, roll = neighbours_of(settings), None
-        sandbox = Sandbox(settings.data / "sandbox", redirect_uri=f"{settings.public_url}/sign-in/callback")
-        # The two take about equally long and need nothing of each other.
-        sandbox_starts = asyncio.create_task(stack.enter_async_context(sandbox)) if demo else None
-        servers = await stack.enter_async_context(open_servers(settings))
-        if not settings.production:
-            create_keys(settings)
-        await prepare(servers, datetime.now(UTC), tell)
+        stack.enter_context(hold(settings.data))
+        neighbours = neighbours_of(settings)
+        async with _beside(stack, _sandbox(settings) if demo else None) as sandbox_starts:
+            servers = await stack.enter_async_context(open_servers(settings))
+            if not settings.production:
+                create_keys(settings)
+            await prepare(servers, datetime.now(UTC), tell)
         if sandbox_starts is not None:
-            addresses = (await sandbox_starts).addresses
-            neighbours, roll = neighbours_in(addresses), seed(addresses.issuer)
-            await enter_demo(servers, roll)
+            addresses = sandbox_starts.result().addresses
+            neighbours = neighbours_in(addresses)
+            await enter_demo(servers, seed(addresses.issuer))
         platform = await stack.enter_async_context(open_platform(settings, servers, neighbours))
         await stack.enter_async_context(serving(platform, listening, loops=loops))
         yield platform
 
 
+def _sandbox(settings: Settings) -> Sandbox:
+    back = f"{settings.public_url}/sign-in/callback"
+    return Sandbox(settings.data / "sandbox", redirect_uri=back, clock_offset=settings.clock_offset)
+
+
+@asynccontextmanager
+async def _beside(
+    stack: AsyncExitStack, sandbox: Sandbox | None
+) -> AsyncIterator[asyncio.Task[Sandbox] | None]:
+    """Starts the sandbox beside the block: both take about equally long, and need nothing of each other."""
+    if sandbox is None:
+        yield None
+        return
+    starts = asyncio.create_task(stack.enter_async_context(sandbox))
+    try:
+        yield starts
+    finally:
+        # Whatever became of the block, the sandbox is up or has failed before anything is taken down again.
+        await asyncio.wait({starts})
+
+
 async def _serve(given: argparse.Namespace, settings: Settings) -> int:
     demo = not (settings.production or given.no_demo)
-    begun = time.monotonic()
-    with listen(settings.host, settings.port) as listening:
+    with heeding_signals() as stop, listen(settings.host, settings.port) as listening:
         async with open_demo(settings, listening, demo=demo, loops=not given.no_work):
-            tell(f"serving on {settings.public_url} after {time.monotonic() - begun:.1f} s")
-            await until_told_to_stop()
+            tell(f"serving on {settings.public_url} after {seconds_since_start():.1f} s")
+            await stop.wait()
             tell("stopping")
     return 0
 
 
 async def _run(given: argparse.Namespace, settings: Settings) -> int:
     """Serve the demo, tell the story once per data folder, keep serving."""
-    if settings.production:
-        raise SettingsRefused("the demo never runs in production: use serve")
-    begun = time.monotonic()
+    _refuse_production(settings)
     told = settings.data / "story-told"
-    with listen(settings.host, settings.port) as listening:
+    with heeding_signals() as stop, listen(settings.host, settings.port) as listening:
         async with open_demo(settings, listening, demo=True):
-            show(f"Motlan (sandbox) on {settings.public_url}, started in {time.monotonic() - begun:.1f} s")
-            stop = asyncio.create_task(until_told_to_stop())
-            if not told.exists():
-                story = asyncio.create_task(_play(settings, []))
-                await asyncio.wait((story, stop), return_when=asyncio.FIRST_COMPLETED)
-                if story.done() and story.result() == 0:
-                    told.touch()
-                story.cancel()
-            _show_logins()
-            await stop
+            show(f"Motlan (sandbox) on {settings.public_url}, started in {seconds_since_start():.1f} s")
+            if not told.exists() and await _unless(stop, _play(settings, [])) == 0:
+                told.touch()
+            if not stop.is_set():
+                _show_logins()
+            await stop.wait()
             tell("stopping")
     return 0
 
 
 async def _story(given: argparse.Namespace, settings: Settings) -> int:
     """Tell the story on a platform of its own, and exit with its verdict."""
-    with tempfile.TemporaryDirectory(prefix="motlan-story-") as fresh:
-        if given.data is None:
-            settings = replace(settings, data=Path(fresh) / "data")
-        with listen("127.0.0.1", given.port or 0) as listening:
-            port = listening.getsockname()[1]
-            settings = replace(settings, port=port, public_url=f"http://127.0.0.1:{port}")
-            async with open_demo(settings, listening, demo=True):
-                arguments = [
-                    *(["--json"] if given.json else []),
-                    *(["--seed", str(given.seed)] if given.seed is not None else []),
-                    *(["--control", given.control] if given.control else []),
-                ]
-                return await _play(settings, arguments)
+    _refuse_production(settings)
+    arguments = [
+        *(["--json"] if given.json else []),
+        *(["--seed", str(given.seed)] if given.seed is not None else []),
+        *(["--control", given.control] if given.control else []),
+    ]
+    with (
+        heeding_signals() as stop,
+        tempfile.TemporaryDirectory(prefix="motlan-story-") as fresh,
+        listen("127.0.0.1", given.port or 0) as listening,
+    ):
+        port = listening.getsockname()[1]
+        data = settings.data if given.data is not None else Path(fresh) / "data"
+        # Never on servers somebody uses for something else.
+        alone = replace(settings, data=data, servers=None, port=port, public_url=f"http://127.0.0.1:{port}")
+        async with open_demo(alone, listening, demo=True):
+            code = await _unless(stop, _play(alone, arguments))
+    return code if code is not None else STOPPED
+
+
+def _refuse_production(settings: Settings) -> None:
+    if settings.production:
+        raise SettingsRefused("the demo never runs in production: use serve")
+
+
+async def _unless(stop: asyncio.Event, doing: Coroutine[None, None, int]) -> int | None:
+    """What comes of it, or None once told to stop; then it is ended."""
+    task, told = asyncio.create_task(doing), asyncio.create_task(stop.wait())
+    await asyncio.wait((task, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if task.done():
+        return task.result()
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    return None
 
 
 async def _play(settings: Settings, arguments: Sequence[str]) -> int:
@@ -187,11 +251,13 @@ async def _play(settings: Settings, arguments: Sequence[str]) -> int:
 async def _work(given: argparse.Namespace, settings: Settings) -> int:
     """The loops alone, beside a server started with --no-work."""
     async with (
+        AsyncExitStack() as stack,
         reach_servers(settings) as servers,
         open_platform(settings, servers, neighbours_of(settings)) as platform,
     ):
+        stop = stack.enter_context(heeding_signals())
         loops = asyncio.create_task(platform.loops.run())
-        await until_told_to_stop()
+        await stop.wait()
         loops.cancel()
     return 0
 
@@ -228,50 +294,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=lambda given, settings: asyncio.run(_serve(given, settings)))
     work = verbs.add_parser("work", parents=[common], help="the loops alone: seal, deliver, retry, sweep")
     work.set_defaults(run=lambda given, settings: asyncio.run(_work(given, settings)))
-    _add_offline_commands(verbs, common)
+    add_commands(verbs, common)
     return parser
-
-
-def _add_offline_commands(
-    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
-) -> None:
-    migrate = verbs.add_parser("migrate", parents=[common], help="bring both databases to this version")
-    migrate.set_defaults(run=lambda given, settings: asyncio.run(commands.migrate(settings)))
-
-    schema = verbs.add_parser("schema", parents=[common], help="print schema.graphql from the code")
-    schema.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    schema.set_defaults(run=lambda given, settings: commands.schema(only_check=given.check))
-
-    catalogue = verbs.add_parser("catalogue", help="the law as data").add_subparsers(required=True)
-    check = catalogue.add_parser("check", parents=[common], help="every fault; with --on, what lapses soon")
-    check.add_argument("folder", type=Path, nargs="?")
-    check.add_argument("--on", type=date.fromisoformat, metavar="DATE")
-    check.set_defaults(run=lambda given, settings: commands.check_catalogue(given.folder, given.on))
-    load = catalogue.add_parser("import", parents=[common], help="make a checked catalogue the law here")
-    load.add_argument("folder", type=Path, nargs="?")
-    load.set_defaults(
-        run=lambda given, settings: asyncio.run(commands.import_catalogue(settings, given.folder))
-    )
-
-    keys = verbs.add_parser("keys", help="root and signing keys").add_subparsers(required=True)
-    init = keys.add_parser("init", parents=[common], help="make the keys of a new installation")
-    init.set_defaults(run=lambda given, settings: commands.init_keys(settings))
-
-    log = verbs.add_parser("log", help="the access log").add_subparsers(required=True)
-    verify = log.add_parser("verify", parents=[common], help="check every line, leaf and signed head")
-    verify.add_argument("folder", type=Path, nargs="?", help="an exported log instead of the database")
-    verify.add_argument("--schema", help="a copy of the log's tables in this schema of the database")
-    verify.add_argument("--key", help="the log's verifier key (name+hash+key)")
-    verify.add_argument("--known", type=Path, action="append", default=[], help="a checkpoint kept elsewhere")
-    verify.add_argument("--export", type=Path, help="also write the log to this new folder")
-    verify.set_defaults(
-        run=lambda given, settings: asyncio.run(
-            commands.verify_log(
-                settings,
-                LogCheck(given.folder, given.schema, given.key, tuple(given.known), given.export),
-            )
-        )
-    )
 
 
 if __name__ == "__main__":

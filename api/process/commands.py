@@ -1,6 +1,8 @@
 """Commands that serve nothing: schema, catalogue, keys, migrations, the check of the log. Each returns its exit
 code; what went on is told on standard error, results on standard output."""
 
+import argparse
+import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,6 +32,51 @@ def tell(words: str) -> None:
 def show(words: str) -> None:
     """A result, for a person or the next program."""
     print(words, flush=True)
+
+
+def add_commands(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
+) -> None:
+    """Every command of this module, under the command line's verbs."""
+    migrating = verbs.add_parser("migrate", parents=[common], help="bring both databases to this version")
+    migrating.set_defaults(run=lambda given, settings: asyncio.run(migrate(settings)))
+
+    printing = verbs.add_parser("schema", parents=[common], help="print schema.graphql from the code")
+    printing.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    printing.set_defaults(run=lambda given, settings: schema(only_check=given.check))
+
+    catalogue = verbs.add_parser("catalogue", help="the law as data").add_subparsers(required=True)
+    checking = catalogue.add_parser(
+        "check", parents=[common], help="every fault; with --on, what lapses soon"
+    )
+    checking.add_argument("folder", type=Path, nargs="?")
+    checking.add_argument("--on", type=date.fromisoformat, metavar="DATE")
+    checking.set_defaults(run=lambda given, settings: check_catalogue(given.folder, given.on))
+    importing = catalogue.add_parser("import", parents=[common], help="make a checked catalogue the law here")
+    importing.add_argument("folder", type=Path, nargs="?")
+    importing.set_defaults(run=lambda given, settings: asyncio.run(import_catalogue(settings, given.folder)))
+
+    keys = verbs.add_parser("keys", help="root and signing keys").add_subparsers(required=True)
+    making = keys.add_parser("init", parents=[common], help="make the keys of a new installation")
+    making.set_defaults(run=lambda given, settings: init_keys(settings))
+
+    log = verbs.add_parser("log", help="the access log").add_subparsers(required=True)
+    verifying = log.add_parser("verify", parents=[common], help="check every line, leaf and signed head")
+    verifying.add_argument("folder", type=Path, nargs="?", help="an exported log instead of the database")
+    verifying.add_argument("--schema", help="a copy of the log's tables in this schema of the database")
+    verifying.add_argument("--key", help="the log's verifier key (name+hash+key)")
+    verifying.add_argument(
+        "--known", type=Path, action="append", default=[], help="a checkpoint kept elsewhere"
+    )
+    verifying.add_argument("--export", type=Path, help="also write the log to this new folder")
+    verifying.set_defaults(
+        run=lambda given, settings: asyncio.run(
+            verify_log(
+                settings,
+                LogCheck(given.folder, given.schema, given.key, tuple(given.known), given.export),
+            )
+        )
+    )
 
 
 def schema(*, only_check: bool) -> int:

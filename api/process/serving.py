@@ -1,6 +1,7 @@
 """A platform in one process: its database, its server and its loops, started in order and stopped in reverse."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
@@ -22,6 +23,18 @@ from store.errors import StoreRefusal
 
 STOP_SECONDS = 10
 WATCH_SECONDS = 0.5
+
+
+@contextmanager
+def hold(data: Path) -> Iterator[None]:
+    """One platform per data folder. The lock goes with its process, however that ends. Raises SettingsRefused."""
+    data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsRefused(f"another process serves {data}") from None
+        yield
 
 
 @asynccontextmanager
@@ -53,11 +66,12 @@ async def open_servers(settings: Settings) -> AsyncIterator[Servers]:
 async def reach_servers(settings: Settings) -> AsyncIterator[Servers]:
     """The servers for a command beside a running platform; starts the embedded one when nothing runs."""
     told = settings.data / "servers.json"
-    if settings.servers is None and told.exists():
+    if settings.servers is None and told.exists() and _is_held(settings.data):
         yield Servers(**orjson.loads(told.read_bytes()))
         return
-    async with open_servers(settings) as servers:
-        yield servers
+    with hold(settings.data):
+        async with open_servers(settings) as servers:
+            yield servers
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -129,13 +143,26 @@ def seconds_since_start() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
-async def until_told_to_stop() -> None:
-    """Returns on SIGINT or SIGTERM."""
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
+@contextmanager
+def heeding_signals() -> Iterator[asyncio.Event]:
+    """Set by SIGINT or SIGTERM, from the first moment on: a start that is told to stop still stops in order."""
+    told, loop = asyncio.Event(), asyncio.get_running_loop()
     for sign in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(sign, told.set)
-    await told.wait()
+    try:
+        yield told
+    finally:
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(sign)
+
+
+def _is_held(data: Path) -> bool:
+    """Whether a platform lives there. A file it left behind says nothing: it may have been killed."""
+    try:
+        with hold(data):
+            return False
+    except SettingsRefused:
+        return True
 
 
 async def _keep_up(embedded: Embedded, leaving: asyncio.Event) -> None:

@@ -1,0 +1,115 @@
+"""Settings: what production refuses, what must come together, and secrets from files."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from api.settings import Settings, SettingsRefused, neighbours_of, read_settings
+
+FIVE = (
+    "DATABASE_URL",
+    "KEYS_DATABASE_URL",
+    "OWNER_DATABASE_URL",
+    "KEYS_OWNER_DATABASE_URL",
+    "WORK_DATABASE_URL",
+)
+IDENTITY = ("MOTLAN_IDENTITY_ISSUER", "MOTLAN_CITIZEN_CLIENT", "MOTLAN_OFFICER_CLIENT")
+SOUND = {
+    "MOTLAN_PRODUCTION": "1",
+    "MOTLAN_PUBLIC_URL": "https://kho.example.gov.vn",
+    "MOTLAN_IDENTITY_ISSUER": "https://id.example.gov.vn",
+    "MOTLAN_CITIZEN_CLIENT": "citizens",
+    "MOTLAN_OFFICER_CLIENT": "officers",
+    "MOTLAN_REGISTERS_URL": "https://bus.example.gov.vn",
+    "MOTLAN_REGISTERS_ISSUER": "https://bus.example.gov.vn",
+    "MOTLAN_REGISTERS_AUDIENCE": "urn:motlan",
+    "MOTLAN_REGISTERS_JWKS": "/etc/motlan/registers.json",
+    "MOTLAN_ALLOW_LOCAL_KEY_RING": "1",
+    **{name: f"postgresql://{name.lower()}@db/x" for name in FIVE},
+}
+
+
+def test_without_any_setting_the_demo_is_at_home_on_this_machine() -> None:
+    settings = read_settings({})
+    assert (settings.public_url, settings.host, settings.port) == ("http://127.0.0.1:8000", "127.0.0.1", 8000)
+    assert settings.data == Path(".motlan").absolute()
+    assert not settings.production
+    assert settings.servers is None
+    assert neighbours_of(settings).issuer.endswith(".invalid")
+
+
+def test_the_command_line_wins() -> None:
+    settings = read_settings({"MOTLAN_PORT": "9000", "MOTLAN_DATA": "/a"}, data=Path("/b"), port=9001)
+    assert (settings.data, settings.port, settings.public_url) == (Path("/b"), 9001, "http://127.0.0.1:9001")
+
+
+def test_production_as_it_should_be_is_accepted() -> None:
+    settings = read_settings(SOUND)
+    assert settings.production
+    assert settings.is_secure
+    assert settings.log_origin == "kho.example.gov.vn/log"
+    assert settings.servers is not None
+    assert settings.servers.work_url == "postgresql+asyncpg://work_database_url@db/x"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"MOTLAN_PUBLIC_URL": "http://127.0.0.1:8000"}, "MOTLAN_PUBLIC_URL"),
+        ({"MOTLAN_CLOCK_OFFSET_SECONDS": "60"}, "MOTLAN_CLOCK_OFFSET_SECONDS"),
+        ({"MOTLAN_IDENTITY_ISSUER": "http://id.example.gov.vn"}, "MOTLAN_IDENTITY_ISSUER"),
+        ({"MOTLAN_REGISTERS_URL": "http://bus.example.gov.vn"}, "MOTLAN_REGISTERS_URL"),
+        (dict.fromkeys(IDENTITY, ""), "MOTLAN_IDENTITY_ISSUER"),
+        ({"MOTLAN_REGISTERS_JWKS": ""}, "MOTLAN_REGISTERS_JWKS"),
+        ({"MOTLAN_ALLOW_LOCAL_KEY_RING": "0"}, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
+    ],
+)  # fmt: skip
+def test_production_refuses_what_belongs_to_a_demonstration(change: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsRefused, match=named):
+        read_settings({**SOUND, **change})
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_the_five_database_addresses_come_together(name: str) -> None:
+    given = {one: "postgresql://x@db/x" for one in FIVE if one != name}
+    with pytest.raises(SettingsRefused, match=f"missing .*: {name}"):
+        read_settings(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"MOTLAN_PUBLIC_URL": "http://kho.example.gov.vn"}, "plain HTTP"),
+        ({"MOTLAN_PUBLIC_URL": "https://kho.example.gov.vn/path"}, "without a path"),
+        ({"MOTLAN_PUBLIC_URL": "ftp://kho.example.gov.vn"}, "bare http"),
+        ({"MOTLAN_PORT": "eighty"}, "MOTLAN_PORT"),
+        ({"MOTLAN_PRODUCTION": "yes"}, "MOTLAN_PRODUCTION"),
+        ({"MOTLAN_CITIZEN_CLIENT": "citizens"}, "all or none"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_refused(given: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsRefused, match=named):
+        read_settings(given)
+
+
+def test_a_value_may_lie_in_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://motlan_app:hunter2@db/motlan\n")
+    settings = read_settings(
+        {**dict.fromkeys(FIVE[1:], "postgresql://x:hunter2@db/x"), "DATABASE_URL_FILE": str(secret)}
+    )
+    assert settings.servers is not None
+    assert settings.servers.url == "postgresql+asyncpg://motlan_app:hunter2@db/motlan"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_refusal_names_the_variable_and_not_its_value() -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        read_settings({"MOTLAN_PORT": "hunter2"})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_clock_offset_is_for_demonstrations() -> None:
+    assert read_settings({"MOTLAN_CLOCK_OFFSET_SECONDS": "-60"}).clock_offset == timedelta(minutes=-1)
+    assert Settings(data=Path("/x"), public_url="http://127.0.0.1").clock_offset == timedelta(0)
