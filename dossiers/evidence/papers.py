@@ -49,12 +49,15 @@ async def announce_upload(
     An officer's file for a dossier is a result of it: it is sealed for whom the result is issued to, whose id no
     officer needs to know. Raises AlreadyHeld, TypeNotAccepted, RequirementUnknown and the vault's intake refusals.
     """
-    kind = _known_type(office.laws.on(local_day(now)), announcement.type)
     if caller.kind is CallerKind.OFFICER and announcement.dossier is not None:
         case = await load_case(tx, announcement.dossier, office, lock=False)
         require(caller, Action.APPROVE_DOSSIER, case.facts)
-        announcement = replace(announcement, subject=result_holder(case, kind))
-    elif announcement.dossier is not None and announcement.requirement is not None:
+        if announcement.type not in case.procedure.result_types:
+            raise TypeNotAccepted(None, announcement.type)
+        holder = result_holder(case, case.law.document_types[announcement.type])
+        return await create_upload(tx, caller, replace(announcement, subject=holder), office.safe, now)
+    kind = _known_type(office.laws.on(local_day(now)), announcement.type)
+    if announcement.dossier is not None and announcement.requirement is not None:
         case = await load_case(tx, announcement.dossier, office, lock=False)
         require(caller, Action.READ_DOSSIER, case.facts)
         await _refuse_unneeded(tx, case, announcement.requirement, kind, office)
@@ -80,6 +83,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
             raise MoveNotAllowed(case.status, "addDocument")
         if paper.requirement is not None:
             await _refuse_unneeded(tx, case, paper.requirement, kind, office)
+            _prefer_brought(case, paper.requirement)
             subject = _subject_for(caller, case, paper.requirement, subject)
     kept = await deposit(
         tx,
@@ -213,6 +217,13 @@ def _refuse_lost_or_held(case: Case, requirement: str) -> None:
     # After a withdrawal the person may answer with another paper instead of consenting again.
     if case.row(requirement).reason != Code.CONSENT_WITHDRAWN:
         raise RequirementUnknown(requirement)
+
+
+def _prefer_brought(case: Case, requirement: str) -> None:
+    """Who brings a paper in place of one they no longer let be seen has declined its reuse."""
+    row = case.requirements.get(requirement)
+    if case.status is Status.SUPPLEMENT_REQUESTED and row and row.reason == Code.CONSENT_WITHDRAWN:
+        row.declined = True
 
 
 def _subject_for(caller: Caller, case: Case, requirement: str, given: UUID) -> UUID:

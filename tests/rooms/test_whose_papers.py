@@ -91,6 +91,14 @@ async def test_an_officers_result_file_is_sealed_for_whoever_the_result_is_issue
     assert await place.rows(f"SELECT subject_id FROM uploads WHERE id = '{upload}'") == [(place.me.id,)]
 
 
+async def test_an_officer_sends_no_file_a_dossier_has_no_result_for(place: World) -> None:
+    dossier = await submitted_permit(place)
+    before = await place.count("uploads")
+    with pytest.raises(TypeNotAccepted):
+        await place.upload(place.officer, "gcn-quyen-su-dung-dat", files.pdf(pages=3), dossier=dossier)
+    assert await place.count("uploads") == before
+
+
 async def test_no_officer_sends_a_result_for_a_draft_or_another_agencys_dossier(place: World) -> None:
     draft = await permit_draft(place)
     elsewhere = Caller(CallerKind.OFFICER, UUID(int=82), UUID(int=83), place.officer.roles)
