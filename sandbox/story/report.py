@@ -91,9 +91,11 @@ class Report:
 
 
 def _step(one: Step) -> dict[str, Any]:
-    figures = {
-        name: one.figures[name] for name in ("supplied", "reused", "fetched", "asked") if name in one.figures
-    }
+    figures = {name: one.figures[name] for name in ("supplied", "reused", "fetched") if name in one.figures}
+    if one.figures:
+        # Whatever a person had to bring or was wrongly asked for: what once only means to bring to nothing.
+        asked = ("supplied", "caseBound", "askedAgain", "askedWhileDown")
+        figures["asked"] = sum(one.figures[name] for name in asked)
     return {
         "name": one.name,
         "procedure": ", ".join(one.procedures),
