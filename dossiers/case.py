@@ -229,14 +229,17 @@ def reason_of(row: DossierRequirement) -> Reason:
     return Reason(row.reason, {key: str(value) for key, value in row.reason_params.items()})
 
 
-async def _rewrite_evidence(tx: Tx, case: Case, planned: Iterable[Planned]) -> None:
+async def _rewrite_evidence(tx: Tx, case: Case, planned: Collection[Planned]) -> None:
+    rewritten = {one.requirement for one in planned}
     await tx.execute(
         delete(DossierEvidence).where(
-            DossierEvidence.dossier_id == case.dossier.id, DossierEvidence.pinned_at.is_(None)
+            DossierEvidence.dossier_id == case.dossier.id,
+            DossierEvidence.requirement.in_(rewritten),
+            DossierEvidence.pinned_at.is_(None),
         )
     )
-    pinned = [row for row in case.evidence if row.pinned_at is not None]
-    settled = {row.requirement for row in pinned if row.revoked_at is None}
+    kept = [row for row in case.evidence if row.pinned_at is not None or row.requirement not in rewritten]
+    settled = {row.requirement for row in kept if row.revoked_at is None}
     fresh = [
         evidence
         for one in planned
@@ -244,7 +247,7 @@ async def _rewrite_evidence(tx: Tx, case: Case, planned: Iterable[Planned]) -> N
         for evidence in _evidence_rows(case, one)
     ]
     tx.add_all(fresh)
-    case.evidence = [*pinned, *fresh]
+    case.evidence = [*kept, *fresh]
 
 
 DISCLOSED = (Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH, Outcome.SUPPLY)

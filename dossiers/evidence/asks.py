@@ -107,6 +107,8 @@ async def request_supplement(
     case = await load_case(tx, supplement.dossier, office, expected_version=supplement.expected_version)
     require(caller, Action.REQUEST_SUPPLEMENT, case.facts)
     next_state(case.status, Move.ASK)
+    if not supplement.asks:
+        raise NothingToAsk("")
     for ask in supplement.asks:
         if ask.kind == "UNFIT":
             _exclude_unfit(case, ask)

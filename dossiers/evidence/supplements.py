@@ -16,10 +16,12 @@ from dossiers.evidence.pins import give_consents, pin_others, pin_rest
 from dossiers.forms import freeze_form, write_form
 from dossiers.records import DossierAsk
 from dossiers.state import Move, Status
-from procedures.plan import Outcome
+from procedures.plan import Outcome, Plan
 from procedures.reasons import Code
 from store import outbox
 from store.database import Tx
+from vault.documents import my_document
+from vault.errors import DocumentNotUsable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +40,28 @@ async def answer_supplement(
 ) -> UUID:
     """Hand everything asked over; the dossier goes back where it was asked from and the clock runs on.
 
-    Raises EvidenceMissing with all that is still missing, FormIncomplete, ConsentRequired, ConsentStale,
-    ConsentOutstanding, MoveNotAllowed, StaleVersion.
+    Raises EvidenceMissing with all that is still missing, DocumentNotUsable for a document named that answers
+    nothing, FormIncomplete, ConsentRequired, ConsentStale, ConsentOutstanding, MoveNotAllowed, StaleVersion.
     """
     case = await load_case(tx, answer.dossier, office, expected_version=answer.expected_version)
     require(caller, Action.ANSWER_SUPPLEMENT, case.facts)
     if case.status is not Status.SUPPLEMENT_REQUESTED:
         raise MoveNotAllowed(case.status, Move.ANSWER)
     asks = await open_supplement_asks(tx, case)
-    await replan_reopened(tx, case, office, asks)
+    found = await replan_reopened(tx, case, office, asks)
+    await _refuse_useless(tx, caller, case, answer.documents)
     if answer.form:
         await write_form(tx, caller, case, answer.form, office, now)
         await freeze_form(tx, caller, case, office, now)
-    _refuse_gaps(case, {row.requirement for row in asks} | _lost(case))
+    reopened = {row.requirement for row in asks} | _lost(case)
+    _refuse_gaps(case, reopened)
     _close(case, asks, now)
     await give_consents(tx, caller, case, answer.notice_sha256, office, now)
     await pin_others(tx, caller, case, now)
     await pin_rest(tx, case, now)
-    for requirement in {row.requirement for row in asks} | _lost(case):
-        case.requirements[requirement].satisfied = True
+    for requirement in reopened:
+        row, planned = case.requirements[requirement], found.by_requirement()[requirement]
+        row.satisfied, row.reason, row.reason_params = True, planned.reason.code, dict(planned.reason.params)
     await move_case(tx, case, Move.ANSWER, caller, now)
     due = due_date(now, case.procedure.time_limit, case.procedure.cutoff)
     case.dossier.due_on = due.on if due is not None else None
@@ -64,7 +69,7 @@ async def answer_supplement(
     return case.dossier.id
 
 
-async def replan_reopened(tx: Tx, case: Case, office: Office, asks: list[DossierAsk]) -> None:
+async def replan_reopened(tx: Tx, case: Case, office: Office, asks: list[DossierAsk]) -> Plan:
     """Plan what the supplement reopened, and only that: unpinned evidence then shows what would be disclosed."""
     reopened = {row.requirement for row in asks} | _lost(case)
     found = await plan_case(tx, case, office)
@@ -73,10 +78,18 @@ async def replan_reopened(tx: Tx, case: Case, office: Office, asks: list[Dossier
     for requirement, reason in lost.items():
         # Planned again, still unagreed: it stays unsatisfied until the person agrees anew or brings a paper.
         row = case.requirements[requirement]
-        row.satisfied = False
-        if row.outcome in (Outcome.REUSE, Outcome.FETCH):
-            row.reason, row.reason_params = reason.code, dict(reason.params)
+        if row.outcome != Outcome.SUPPLY or not row.satisfied:
+            row.satisfied, row.reason, row.reason_params = False, reason.code, dict(reason.params)
     await tx.flush()
+    return found
+
+
+async def _refuse_useless(tx: Tx, caller: Caller, case: Case, documents: tuple[UUID, ...]) -> None:
+    handed_over = {row.document_id for row in case.evidence if row.pinned_at is None}
+    for document in documents:
+        holding = await my_document(tx, caller, document)
+        if document not in handed_over:
+            raise DocumentNotUsable(holding.status.value)
 
 
 def _lost(case: Case) -> set[str]:

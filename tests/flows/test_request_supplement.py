@@ -1,0 +1,126 @@
+"""What an agency may ask for: what is missing, or a version that does not serve; never what the State holds."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.flows.journeys import (
+    DESK,
+    DRAWING,
+    DRAWING_TYPE,
+    LAND,
+    LAND_REGISTER,
+    NO_NEIGHBOURS,
+    PERMIT,
+    REFUSED_ASK,
+    bring,
+    changes,
+    denied,
+    line,
+    look,
+    notices,
+    open_dossier,
+    permit_in_work,
+    rows,
+    seen,
+    submit,
+    take_in,
+    unchanged,
+    usage,
+)
+from tests.flows.stage import Stage
+
+SUPPLEMENTS = "SELECT fit, unfit_version IS NOT NULL FROM dossier_asks WHERE kind = 'SUPPLEMENT'"
+
+
+def asking(requirement: str, kind: str = "MISSING") -> dict[str, Any]:
+    return {"asks": [{"requirement": requirement, "kind": kind, "reason": "không đọc được"}]}
+
+
+async def test_what_is_held_may_not_be_asked_for_and_the_person_is_told_of_the_attempt(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    both = {"asks": [*asking(DRAWING, "UNFIT")["asks"], *asking(LAND)["asks"]]}
+    for given in (asking(LAND), both):
+        async with changes(stage, *REFUSED_ASK):
+            refused = await officer.refused("requestSupplement", DESK, **seen(taken), **given)
+        assert (refused["code"], refused["requirement"]) == ("ALREADY_HELD", LAND)
+        # The officer learns that it is held, and nothing of what is.
+        assert refused.keys() == {"__typename", "code", "message", "path", "retryable", "requirement"}
+    after = await look(me, taken)
+    assert (after["status"], after["version"], after["supplement"]) == ("PROCESSING", taken["version"], None)
+    told = [one for one in await notices(me) if one["code"] == "refused_ask"]
+    assert [one["dossier"] for one in told] == [taken["id"]] * 2
+    assert "You may object." in told[0]["text"]
+    logged = [one for one in await usage(me) if one["kind"] == "dossier.refused_ask"]
+    assert {(one["outcome"], one["agency"]) for one in logged} == {
+        ("REFUSED", "People’s Committee, Test Ward One (sandbox)")
+    }
+    me.language = "vi"
+    assert "Bạn có thể phản ánh." in (await notices(me))[0]["text"]
+
+
+async def test_what_a_register_still_owes_may_not_be_asked_for_either(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    await stage.sandbox.set_mode(LAND_REGISTER, "down")
+    draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    taken = await take_in(officer, await submit(me, draft))
+    async with changes(stage, *REFUSED_ASK):
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND))
+    assert refused["code"] == "ALREADY_HELD"
+
+
+async def test_an_unfit_version_is_asked_for_again_with_its_reason_and_leaves_this_dossier(
+    stage: Stage,
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    given = {**seen(taken), **asking(DRAWING, "UNFIT"), "idempotencyKey": str(uuid4())}
+    asked = (await officer.act("requestSupplement", DESK, **given))["dossier"]
+    assert asked["status"] == "SUPPLEMENT_REQUESTED"
+    async with unchanged(stage):
+        assert (await officer.act("requestSupplement", DESK, **given))["dossier"] == asked
+    mine = await look(me, asked)
+    assert mine["supplement"]["asks"] == [
+        {"kind": "UNFIT", "reason": "không đọc được", "requirement": {"id": DRAWING}}
+    ]
+    c03 = line(mine, DRAWING)
+    assert (c03["outcome"], c03["satisfied"], c03["evidence"]) == ("SUPPLY", False, [])
+    assert await rows(stage, SUPPLEMENTS) == [("UNFIT", True)]
+    assert (await notices(me))[0]["code"] == "supplement_requested"
+    refused = await officer.refused(
+        "openEvidence", "evidence { claims { name } }", dossier=taken["id"], requirements=[DRAWING]
+    )
+    assert refused["code"] == "EVIDENCE_GONE"
+
+
+async def test_what_cannot_be_asked_changes_nothing(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    neighbours = "cap-giay-phep-xay-dung-nha-o-rieng-le.c04"
+    approver, stranger = (
+        await stage.officer("ubnd-mot.phe-duyet"), await stage.officer("ubnd-hai.toan-quyen"),
+    )  # fmt: skip
+    async with unchanged(stage):
+        for changed, code in (
+            (asking(neighbours), "NOTHING_TO_ASK"),
+            (asking(neighbours, "UNFIT"), "NOTHING_TO_ASK"),
+            (asking("dang-ky-khai-sinh.c02"), "REQUIREMENT_UNKNOWN"),
+            ({**asking(DRAWING, "UNFIT"), "expectedVersion": 1}, "STALE_VERSION"),
+        ):
+            refused = await officer.refused("requestSupplement", DESK, **{**seen(taken), **changed})
+            assert refused["code"] == code, changed
+        given = {**seen(taken), **asking(DRAWING, "UNFIT")}
+        assert await denied(approver, "requestSupplement", **given) == "ACCESS_DENIED"
+        assert await denied(stranger, "requestSupplement", **given) == "NOT_FOUND"
+        assert await denied(me, "requestSupplement", **given) == "ACCESS_DENIED"
+    # A denial is on record by its code, though everything else was rolled back.
+    assert await rows(stage, "SELECT count(*) FROM ledger WHERE kind = 'access.denied'") == [(2,)]
+
+
+async def test_nothing_empty_is_asked(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    async with unchanged(stage):
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), asks=[])
+    assert refused["code"] == "NOTHING_TO_ASK"
