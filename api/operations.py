@@ -4,6 +4,7 @@ Measured before validated, because validating is what a hostile document makes d
 through fragments with each fragment counted once, so twenty chained spreads cost twenty steps and not a million.
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,8 +23,10 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     StringValueNode,
+    ValueNode,
     Visitor,
     parse,
+    print_ast,
     specified_rules,
     validate,
     visit,
@@ -41,7 +44,7 @@ KEPT: Final = 256
 
 
 class OperationRefused(Exception):
-    """The text is no operation of this schema, or too much of one. `errors` quote nothing but the text itself."""
+    """The text is no operation of this schema, or too much of one. `errors` quote names of the text and no values."""
 
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(f"{len(errors)} error(s)")
@@ -73,7 +76,7 @@ class Operations:
         faults = [*words.faults, *_too_much(document)]
         errors = [GraphQLError(fault) for fault in faults] or validate(self._schema, document, self._rules)
         if errors:
-            raise OperationRefused([_without_hint(error) for error in errors])
+            raise OperationRefused([_reworded(error) for error in errors])
         # A document with words of its own may hold somebody's data, and would hardly come twice.
         if not words.found:
             self._keep(query, document)
@@ -175,10 +178,22 @@ class _Words(Visitor):
 
 
 def _syntax_error(error: GraphQLError | RecursionError) -> GraphQLError:
-    return error if isinstance(error, GraphQLError) else GraphQLError("The operation is nested too deeply.")
+    if not isinstance(error, GraphQLError):
+        return GraphQLError("The operation is nested too deeply.")
+    message = _LITERAL.sub(r"\1", error.message)
+    return GraphQLError(message, source=error.source, positions=error.positions)
 
 
-def _without_hint(error: GraphQLError) -> GraphQLError:
-    # Suggestions would spell the schema out to whoever asks for what is not there.
+_LITERAL: Final = re.compile(r"\b(BlockString|String|Int|Float) '.*'", re.DOTALL)
+"""How the parser quotes a value it did not expect."""
+
+
+def _reworded(error: GraphQLError) -> GraphQLError:
+    """The library's words without its suggestions, which would spell the schema out to whoever asks for what is
+    not there, and without the values it quotes, which may be somebody's."""
     message = error.message.partition(" Did you mean ")[0]
+    for node in error.nodes or ():
+        if isinstance(node, ValueNode):
+            for quoted in (print_ast(node), getattr(node, "value", None)):
+                message = message.replace(quoted, "…") if isinstance(quoted, str) and quoted else message
     return GraphQLError(message, nodes=error.nodes, source=error.source, positions=error.positions)
