@@ -31,12 +31,18 @@ class Sighting:
 
 
 class Search:
-    """What to look for: every form of every canary by name, and the digests of whole files.
+    """What to look for: every form of every canary by name, the digests of whole files, and other digests.
 
-    A digest in clear would tell whoever has a copy of a file whose paper it is.
+    A digest in clear would tell whoever has a copy of a file whose paper it is, and whoever tries every number
+    whose number it was.
     """
 
-    def __init__(self, canaries: Mapping[str, str], files: Mapping[str, bytes] | None = None) -> None:
+    def __init__(
+        self,
+        canaries: Mapping[str, str],
+        files: Mapping[str, bytes] | None = None,
+        digests: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.needles: dict[bytes, tuple[str, str]] = {}
         for name, text in canaries.items():
             self.needles |= {sought: (name, form) for form, sought in forms_of_text(text).items()}
@@ -45,6 +51,8 @@ class Search:
                 digest = hashlib.new(algorithm, content).digest()
                 forms = forms_of_bytes(digest).items()
                 self.needles |= {sought: (name, f"{algorithm} {form}") for form, sought in forms}
+        for name, digest in (digests or {}).items():
+            self.needles |= {sought: (name, form) for form, sought in forms_of_bytes(digest).items()}
         self._holders = _fragments(self.needles)
 
     def in_files(self, roots: Iterable[Path], *, apart: Iterable[Path] = ()) -> list[Sighting]:

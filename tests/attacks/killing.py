@@ -38,6 +38,7 @@ class Product:
     """`python -m api serve` with its demo data, on a folder and a port of its own."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.data = folder / "data"
         self.output = folder / "output"
         self.port = free_port()
@@ -61,7 +62,11 @@ class Product:
     @property
     def roots(self) -> tuple[Path, ...]:
         """Every folder and file the platform writes to."""
-        return tuple(dict.fromkeys((self.data, self.place, self.output.parent)))
+        return tuple(
+            one
+            for one in (self._folder, self.place)
+            if one == self._folder or not one.is_relative_to(self._folder)
+        )
 
     async def start(self) -> float:
         """Start and wait until it takes requests; returns the seconds that took."""
@@ -83,12 +88,16 @@ class Product:
         begun = time.monotonic()
         async with httpx2.AsyncClient(trust_env=False, timeout=5.0) as client:
             while (waited := time.monotonic() - begun) < PATIENCE_SECONDS:
-                assert self._living.returncode is None, f"died at the start, see {self.output}"
+                assert self._living.returncode is None, f"died at the start: {self.last_words()}"
                 with suppress(httpx2.TransportError):
                     if (await client.get(f"{self.origin}/readyz")).status_code == 200:
                         return waited
                 await asyncio.sleep(POLL_SECONDS)
-        raise AssertionError(f"not ready after {PATIENCE_SECONDS:.0f} s, see {self.output}")
+        raise AssertionError(f"not ready after {PATIENCE_SECONDS:.0f} s: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The end of what it printed."""
+        return self.output.read_text("utf-8")[-2000:]
 
     async def kill(self, target: Target) -> None:
         """`kill -9`, and wait until those hit are gone."""
