@@ -120,6 +120,12 @@ LAW: Mapping[str, Mapping[str, Any]] = {
                     "subject_role": "applicant",
                     "prefill": "account",
                 },
+                {
+                    "key": "child-name",
+                    "concept": "person.full_name",
+                    "subject_role": "child",
+                    "prefill": "account",
+                },
                 {"key": "child", "concept": "person.home", "subject_role": "child", "prefill": "held"},
                 {"key": "wish", "concept": "person.home", "subject_role": "applicant", "prefill": "declare"},
             ]

@@ -164,16 +164,27 @@ async def test_the_account_knows_its_holder(shop: Planted) -> None:
     assert await shop.figures() == NOTHING
 
 
-async def test_another_persons_papers_fill_a_field_only_while_the_filer_acts_for_them(shop: Planted) -> None:
+@pytest.mark.parametrize(
+    ("field", "claim", "found"),
+    [
+        ("child", "person.home@holder", AGAIN),
+        ("child", "person.home@child", AGAIN),
+        ("child", "person.home@father", NOTHING),
+        ("child-name", "person.home@father", AGAIN),  # the child's own account
+    ],
+)
+async def test_another_persons_facts_fill_a_field_only_while_the_filer_acts_for_them(
+    shop: Planted, field: str, claim: str, found: dict[str, int]
+) -> None:
     child = await shop.subject()
     await shop.party("child", child)
-    await shop.hold("card", subject=child, claims=["person.home@holder"])
-    await shop.ask_field("child")
+    await shop.hold("card", subject=child, claims=[claim])
+    await shop.ask_field(field)
     assert await shop.figures() == NOTHING
     mandate = new_id()
     row = {"basis": "GUARDIAN", "relation": "parent", "scope": ["all"], "evidence": "version:1"}
     await shop.add(Mandate, id=mandate, actor_id=shop.me, subject_id=child, valid_from=LONG_AGO, **row)
-    assert await shop.figures() == AGAIN
+    assert await shop.figures() == found
     for ended in ({"revoked_at": BEFORE}, {"revoked_at": None, "valid_until": BEFORE}, {"valid_from": AFTER}):
         await shop.change(Mandate, mandate, **{"valid_until": None, **ended})
         assert await shop.figures() == NOTHING
