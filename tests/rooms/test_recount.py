@@ -3,7 +3,7 @@
 Every test asks for one thing at ten in the morning and says whether it was there at that moment.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -253,6 +253,17 @@ async def test_a_draft_follows_the_law_of_each_day(shop: Planted) -> None:
     await shop.hold("e-card")
     await shop.ask("card", "NOT_FOUND", asked_at=LAPSED - timedelta(seconds=1))
     await shop.ask("card", "NOT_FOUND", asked_at=LAPSED)
+    assert await shop.figures() == AGAIN
+
+
+async def test_a_rule_serves_from_its_first_day_on(shop: Planted) -> None:
+    rule = {"effects": ["stand_in"], "scope": "all", "in_place_of_document_type_id": "card"}
+    entry = {**rule, "accepted_document_type_id": "passport", "effective_from": "2026-11-24"}
+    await shop.publish({"document_substitutions": {"passport-for-card": entry}})
+    await shop.hold("passport")
+    await shop.ask("card", "NOT_FOUND")
+    assert await shop.figures() == NOTHING
+    await shop.change(Dossier, shop.dossier, filing_day=date(2026, 11, 24))
     assert await shop.figures() == AGAIN
 
 

@@ -210,7 +210,7 @@ CREATE FUNCTION needless_asks(law jsonb, named uuid[]) RETURNS TABLE (dossier uu
                 -- The ask keeps the object it was about; of other papers of its group the filing says.
                 coalesce(CASE WHEN r.own THEN q.object_key END, (q.objects ->> r.about)::uuid))) AS held,
             ARRAY(SELECT registers_said(r, q.filing, q.ask)) AS said
-        FROM asked q JOIN rules r ON r.requirement = q.requirement AND q.field_key IS NULL
+        FROM asked q JOIN rules r ON r.requirement = q.requirement
             AND (r.first_day IS NULL OR r.first_day <= q.day) AND (r.last_day IS NULL OR q.day <= r.last_day)
             AND (r.known_from IS NULL OR r.known_from <= q.asked_at)
             AND (r.known_to IS NULL OR q.asked_at < r.known_to)
