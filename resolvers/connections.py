@@ -14,6 +14,7 @@ import strawberry
 from resolvers.problems import BadInput
 
 MAX_PAGE = 100
+MOST_CHARACTERS = 4_000
 
 T = TypeVar("T")
 
@@ -75,6 +76,13 @@ def read_uuid(given: str, kind: str) -> UUID:
         return UUID(read_id(given, kind))
     except ValueError as unreadable:
         raise BadInput("id") from unreadable
+
+
+def read_words(given: str, field: str) -> str:
+    """What somebody had to put in words: not blank, no longer than a page. Raises BadInput."""
+    if not given.strip() or len(given) > MOST_CHARACTERS or "\0" in given:
+        raise BadInput(field)
+    return given
 
 
 def split_id(given: str) -> tuple[str, str]:

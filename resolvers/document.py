@@ -9,7 +9,7 @@ import strawberry
 
 from dossiers.evidence.corrections import Correction, correct_claim
 from procedures.law import Law
-from resolvers.connections import PageInfo, global_id, page_of, read_uuid
+from resolvers.connections import PageInfo, global_id, page_of, read_uuid, read_words
 from resolvers.context import AppInfo, Context
 from resolvers.node import Node
 from resolvers.problems import BadInput, UserError
@@ -172,7 +172,7 @@ async def correct(info: AppInfo, input: CorrectClaimInput) -> CorrectClaimPayloa
         correction = Correction(
             document=read_uuid(input.document, "Document"),
             claim=input.claim,
-            reason=input.reason,
+            reason=read_words(input.reason, "reason"),
             replacement=read_uuid(input.replacement, "Document") if input.replacement else None,
         )
         return await correct_claim(tx, context.caller, correction, context.office, context.now)

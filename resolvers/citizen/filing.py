@@ -16,7 +16,7 @@ from dossiers.evidence.probes import settle_registers
 from dossiers.evidence.supplements import SupplementAnswer
 from dossiers.evidence.supplements import answer_supplement as answer
 from dossiers.filing import Change, Opening
-from resolvers.connections import read_uuid
+from resolvers.connections import read_uuid, read_words
 from resolvers.context import AppInfo, Context
 from resolvers.document import claims_from
 from resolvers.dossier import Dossier, find_dossier
@@ -217,7 +217,8 @@ async def withdraw_dossier(info: AppInfo, input: WithdrawDossierInput) -> Withdr
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        withdrawing = filing.Withdrawing(_change(input), input.reason)
+        reason = read_words(input.reason, "reason") if input.reason else None
+        withdrawing = filing.Withdrawing(_change(input), reason)
         return await filing.withdraw_dossier(tx, context.caller, withdrawing, context.office, context.now)
 
     return WithdrawDossierPayload(**await _changed(context, "withdrawDossier", input, do))
@@ -244,7 +245,8 @@ async def object_to_ask(info: AppInfo, input: ObjectToAskInput) -> ObjectToAskPa
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        objection = Objection(read_uuid(input.dossier, "Dossier"), input.requirement, input.text)
+        text = read_words(input.text, "text")
+        objection = Objection(read_uuid(input.dossier, "Dossier"), input.requirement, text)
         return await object_to(tx, context.caller, objection, context.office, context.now)
 
     return ObjectToAskPayload(**await _changed(context, "objectToAsk", input, do))

@@ -18,7 +18,7 @@ from dossiers.desk.results import revoke_result as revoke
 from dossiers.errors import AlreadyHeld
 from dossiers.evidence import asks
 from dossiers.filing import Change
-from resolvers.connections import read_uuid
+from resolvers.connections import read_uuid, read_words
 from resolvers.context import AppInfo, Context
 from resolvers.document import Document, claims_from, issued_document
 from resolvers.dossier import AskKind, Dossier, find_dossier
@@ -132,7 +132,8 @@ async def refuse_dossier(info: AppInfo, input: RefuseDossierInput) -> DeskPayloa
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        refusing = Refusing(_change(input), input.reason, input.legal_basis)
+        reason, basis = read_words(input.reason, "reason"), read_words(input.legal_basis, "legalBasis")
+        refusing = Refusing(_change(input), reason, basis)
         return await refuse(tx, context.caller, refusing, context.office, context.now)
 
     return await _moved(context, "refuseDossier", input, do)
@@ -154,7 +155,9 @@ async def request_supplement(info: AppInfo, input: RequestSupplementInput) -> De
 
     async def do(tx: Tx) -> UUID:
         change = _change(input)
-        lines = tuple(asks.Ask(one.requirement, one.kind.value, one.reason) for one in input.asks)
+        lines = tuple(
+            asks.Ask(one.requirement, one.kind.value, read_words(one.reason, "reason")) for one in input.asks
+        )
         supplement = asks.Supplement(change.dossier, change.expected_version, lines)
         return await asks.request_supplement(tx, context.caller, supplement, context.office, context.now)
 
@@ -173,8 +176,9 @@ async def override_already_held(info: AppInfo, input: OverrideAlreadyHeldInput) 
 
     async def do(tx: Tx) -> UUID:
         change = _change(input)
+        words = read_words(input.text, "text")
         override = asks.Override(
-            change.dossier, change.expected_version, input.requirement, input.legal_reason, input.text
+            change.dossier, change.expected_version, input.requirement, input.legal_reason, words
         )
         return await asks.override_already_held(tx, context.caller, override, context.office, context.now)
 
@@ -213,7 +217,9 @@ async def revoke_result(info: AppInfo, input: RevokeResultInput) -> RevokeResult
     context = info.context
 
     async def do(tx: Tx) -> UUID:
-        revocation = Revocation(read_uuid(input.document, "Document"), input.reason, input.legal_basis)
+        document = read_uuid(input.document, "Document")
+        reason, basis = read_words(input.reason, "reason"), read_words(input.legal_basis, "legalBasis")
+        revocation = Revocation(document, reason, basis)
         return await revoke(tx, context.caller, revocation, context.office, context.now)
 
     made, errors = await context.act("revokeResult", input, do)
