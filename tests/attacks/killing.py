@@ -126,6 +126,10 @@ class Product:
         await asyncio.to_thread(kill_cluster, self.place / "cluster")
 
     @property
+    def pid(self) -> int:
+        return self._living.pid
+
+    @property
     def postmaster(self) -> int:
         return int((self.place / "cluster" / "postmaster.pid").read_text("ascii").split("\n", 1)[0])
 
