@@ -1,12 +1,18 @@
-"""Who takes part in a filing, by role."""
+"""Who takes part in a filing, by role; and acting in a filer's place for what follows without anybody asking.
+
+When a register answers at last, a document is revoked or somebody's consent goes, the loops' own role finds the
+dossier; what happens to it runs with the filer's rights and not one more.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from auth.caller import Caller
+from sqlalchemy import select
+
+from auth.caller import Caller, CallerKind
 from auth.errors import Unauthenticated
-from auth.mandates import bind_newborn
+from auth.mandates import bind_newborn, live_mandates
 from dossiers.case import Case, Office
 from dossiers.errors import PartyRefused
 from dossiers.records import Dossier
@@ -71,3 +77,28 @@ async def _resolve(
     newborn = await register_newborn(tx, caller, None, office.safe, now)
     await bind_newborn(tx, caller, newborn, dossier.id, now)
     return newborn
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """A dossier, and the subject who filed it."""
+
+    dossier: UUID
+    filer: UUID
+
+
+async def filed(tx: Tx, dossier: UUID) -> Filed | None:
+    """Who filed the dossier; None when there is none. For the loops' role."""
+    filer = await tx.scalar(select(Dossier.filer_id).where(Dossier.id == dossier))
+    return Filed(dossier, filer) if filer is not None else None
+
+
+async def in_place_of(tx: Tx, filer: UUID, now: datetime) -> Caller:
+    """The filer as a caller, with the mandates they hold now. For the application's role, without an actor of
+    its own."""
+    mandates = await live_mandates(tx, filer, now)
+    return Caller(
+        CallerKind.CITIZEN,
+        filer,
+        represented={mandate.subject: mandate.relation for mandate in mandates if mandate.is_whole},
+    )

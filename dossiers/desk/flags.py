@@ -7,8 +7,8 @@ from sqlalchemy import select
 
 from auth.caller import Caller
 from dossiers.case import Office, load_case, record_event, touch
-from dossiers.filers import Filed
 from dossiers.notices import notify
+from dossiers.parties import Filed
 from dossiers.records import Dossier, DossierEvent, DossierEvidence
 from dossiers.state import LIVE
 from store import outbox

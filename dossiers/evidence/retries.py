@@ -8,7 +8,7 @@ from auth.caller import Caller
 from connectors.registers import Registers
 from dossiers.case import Office
 from dossiers.evidence.probes import settle_registers
-from dossiers.filers import Filed
+from dossiers.parties import Filed
 from dossiers.records import Dossier, RegisterProbe
 from dossiers.state import LIVE, Status
 from store.database import Database, Tx

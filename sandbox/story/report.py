@@ -1,11 +1,12 @@
 """What the story promises, what it found, and the one JSON object it ends with."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sandbox.story.citizen import Wish
+from sandbox.story.citizen import Citizen, Wish
 
 PROMISES: Final[Mapping[str, str]] = {
     "digitised-once": "a paper scanned at the counter rests in her vault, certified, and she is told",
@@ -102,3 +103,17 @@ def _step(one: Step) -> dict[str, Any]:
         "dossiers": len(one.dossiers),
         **figures,
     }
+
+
+FIGURES: Final = (
+    "supplied", "caseBound", "reused", "reusedSelf", "reusedDigitised", "reusedIssued", "fetched",
+    "askedAgain", "askedWhileDown", "withReason", "declinedReuse", "unfit", "refusedAsks", "refusedUploads",
+)  # fmt: skip
+
+
+async def recount(citizen: Citizen, dossiers: Sequence[str]) -> Mapping[str, int]:
+    """What the independent recount finds, summed over these dossiers; every figure, zero included."""
+    total = Counter(dict.fromkeys(FIGURES, 0))
+    for counts in await citizen.counts(dossiers, FIGURES):
+        total.update(counts)
+    return total

@@ -4,11 +4,10 @@ from datetime import date
 from typing import Final
 
 from sandbox.agencies import AGENCIES
-from sandbox.story import recount
 from sandbox.story.browser import Refused
 from sandbox.story.catalogue import Facts
 from sandbox.story.citizen import with_outcome
-from sandbox.story.report import promise
+from sandbox.story.report import promise, recount
 from sandbox.story.telling import Filed, Teller
 
 CHOSEN_CLAIMS: Final = 3
@@ -36,7 +35,7 @@ async def ask_again(teller: Teller) -> None:
     current = await teller.citizen.look(filed.id)
     promise("override-shown", current["overrides"], "the dossier says nothing of it")
     await teller.desk.ask_for(filed.agency, asked, line["id"])
-    figures = await recount.figures(teller.citizen, [filed.id])
+    figures = await recount(teller.citizen, [filed.id])
     promise("override-shown", figures["withReason"] >= 1, "the recount does not count it")
     teller.say(f"override for a legal reason [{current['overrides'][0]['article']}]: in her feed, counted")
 
@@ -148,10 +147,8 @@ async def count_again(teller: Teller) -> None:
     report = teller.report
     for step in report.steps:
         if step.dossiers:
-            step.figures = await recount.figures(teller.citizen, step.dossiers)
-    report.totals = await recount.figures(
-        teller.citizen, [one for step in report.steps for one in step.dossiers]
-    )
+            step.figures = await recount(teller.citizen, step.dossiers)
+    report.totals = await recount(teller.citizen, [one for step in report.steps for one in step.dossiers])
     for name, count in report.totals.items():
         teller.say(f"{name}: {count}")
     totals = report.totals

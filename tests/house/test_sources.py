@@ -17,7 +17,7 @@ from tests.house.tree import PRODUCT, ROOMS, ROOT, Module, at, modules, plant, s
 CLOCKS: Mapping[str, str] = {
     "api/app.py": "the one clock, made at the composition root and handed on",
     "api/__main__.py": "the command line: when the catalogue is imported at start",
-    "api/commands.py": "the command line: when the catalogue is imported",
+    "api/process/commands.py": "the command line: when the catalogue is imported",
     "connectors/registers.py": "the default of an injected clock",
     "store/identifiers.py": "identifiers carry the time they were made at; nobody decides by it",
     "sandbox/__main__.py": "the sandbox is another machine",
@@ -33,7 +33,7 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 
 SPEAKERS: Mapping[str, str] = {
-    "api/commands.py": "the command line's two voices: results and progress",
+    "api/process/commands.py": "the command line's two voices: results and progress",
     "vault/intake/pdf_reader.py": "a program of its own, whose verdict is its output",
 }
 """Modules that print. Everybody else logs, or says nothing."""
@@ -240,7 +240,9 @@ def test_a_second_reader_of_the_environment_is_found(breach: str, tmp_path: Path
 
 
 def test_a_print_is_found(tmp_path: Path) -> None:
-    planted = plant(tmp_path, {"vault/x.py": "print('key', key)\n", "api/commands.py": "print('ready')\n"})
+    planted = plant(
+        tmp_path, {"vault/x.py": "print('key', key)\n", "api/process/commands.py": "print('ready')\n"}
+    )
     assert printers(planted) == ["vault/x.py:1"]
 
 
