@@ -20,7 +20,7 @@ from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
-from dossiers.filers import Filed, filed, in_place_of
+from dossiers.parties import Filed, filed, in_place_of
 from procedures.plan import RegisterQuestion
 from resolvers.context import House
 from store import ledger, outbox, past_requests

@@ -7,7 +7,7 @@ import strawberry
 from auth.mandates import PARENT
 from dossiers.evidence.parentage import Claimed, ask_parents, note_question
 from dossiers.evidence.parentage import recognise_guardian as recognise
-from dossiers.filers import in_place_of
+from dossiers.parties import in_place_of
 from resolvers.connections import global_id
 from resolvers.context import AppInfo, Context
 from resolvers.problems import UserError
