@@ -264,7 +264,7 @@ async def _draft(
 
 async def _replan(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> Plan:
     found = await plan_case(tx, case, office)
-    if adopt_objects(case, found):
+    if adopt_objects(case, found, caller.subjects):
         found = await plan_case(tx, case, office)
     await write_plan(tx, case, found)
     await tx.flush()

@@ -14,6 +14,7 @@ from procedures.plan import Plan
 from store.database import Tx
 from store.identifiers import new_id
 from vault.documents import my_document
+from vault.holding import Holding, Status
 from vault.objects import object_for
 
 
@@ -62,22 +63,26 @@ async def object_of_claims(
     return await object_for(tx, kind.object_kind.value, named, office.safe, now)
 
 
-def adopt_objects(case: Case, found: Plan) -> bool:
+def adopt_objects(case: Case, found: Plan, own: frozenset[UUID]) -> bool:
     """Fix objects the plan assumed beyond doubt, and name anew those nothing held is about.
 
     The paper that is itself the object of the procedure names it. Anything else the plan merely assumed must be
-    said by the person: a drawing of one house never serves another. Raises ObjectUndeclared.
+    said by the person: a drawing of one house never serves another. Raises ObjectUndeclared. What belongs to
+    nobody of `own` cannot be asked about without telling of it: somebody's only house is the one meant, of several
+    none is assumed.
     """
     adopted: dict[str, str] = {}
     unclear: set[str] = set()
     for planned in found.planned:
         requirement = case.requirement(planned.requirement)
         if planned.assumed_object and planned.used and planned.used[0].version is not None:
-            key, kind = case.holdings[planned.used[0].version].object_key, requirement.object_kind.value
-            if key is not None and (requirement.self_object or _only_event(case, requirement)):
-                adopted[kind] = str(key)
-            else:
+            holding, kind = case.holdings[planned.used[0].version], requirement.object_kind.value
+            if holding.object_key is not None and _is_beyond_doubt(case, requirement, holding, own):
+                adopted[kind] = str(holding.object_key)
+            elif holding.subject in own:
                 unclear.add(kind)
+            else:
+                adopted.setdefault(kind, str(new_id()))
     if unclear - set(adopted):
         raise ObjectUndeclared(tuple(sorted(unclear - set(adopted))))
     kinds = {one.object_kind for one in case.procedure.requirements} - {ObjectKind.PERSON, ObjectKind.CASE}
@@ -86,8 +91,16 @@ def adopt_objects(case: Case, found: Plan) -> bool:
     return bool(adopted)
 
 
-def _only_event(case: Case, requirement: Requirement) -> bool:
-    """A birth, marriage or death of which the person holds papers of just one is beyond doubt the one meant."""
+def _is_beyond_doubt(case: Case, requirement: Requirement, holding: Holding, own: frozenset[UUID]) -> bool:
+    """A birth, marriage or death of which papers of just one are held is the one meant; so is somebody else's
+    only thing."""
+    if requirement.self_object:
+        return True
     accepted = {one.document_type for one in requirement.accepts}
-    events = {one.object_key for one in case.holdings.values() if one.type in accepted}
-    return requirement.object_kind is ObjectKind.EVENT and len(events) == 1
+    alike = [one for one in case.holdings.values() if one.type in accepted]
+    if requirement.object_kind is ObjectKind.EVENT:
+        return len({one.object_key for one in alike}) == 1
+    theirs = {
+        one.object_key for one in alike if one.subject == holding.subject and one.status is Status.VALID
+    }
+    return holding.subject not in own and len(theirs) == 1

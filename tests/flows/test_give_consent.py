@@ -1,0 +1,217 @@
+"""Another person's document in one's own filing: their own approval of their own disclosure, by nobody else."""
+
+from typing import Any
+from uuid import uuid4
+
+from tests.flows.journeys import (
+    BRIEF,
+    Facts,
+    agreed,
+    consents,
+    denied,
+    digitise,
+    fill,
+    held,
+    line,
+    look,
+    notices,
+    number_of,
+    open_dossier,
+    outcomes,
+    requests,
+    rows,
+    seen,
+    submit,
+    take_in,
+    unchanged,
+)
+from tests.flows.stage import Person, Stage
+
+RESIDENCE, DWELLING = "1.004222", "dang-ky-thuong-tru.c02"
+SITUATIONS = [
+    {"id": "nhap-ho-ve-o-voi-nguoi-than", "value": False},
+    {"id": "o-nha-thue-muon-o-nho", "value": False},
+    {"id": "da-dong-y-tren-to-khai-cu-tru", "value": True},
+]
+HOUSE, HOUSE_CLAIMS = "gcn-so-huu-nha-o", {
+    "person.full_name@owner": "Lê Thị Thu Hà (thử nghiệm)",
+    "building.address@building": "Số 19",
+    "building.lawful_dwelling@building": True,
+    "land_parcel.parcel_number@land_parcel": "223",
+    "land_parcel.map_sheet_number@land_parcel": "8",
+}  # fmt: skip
+HUSBAND, WIFE = "quang-huy", "thu-ha"
+
+
+async def moving_in(husband: Person, key: str | None = None) -> Facts:
+    """A husband's draft for registering his residence in his wife's house."""
+    parties = [{"role": "owner_of_dwelling", "citizenId": number_of(WIFE)}]
+    return await open_dossier(husband, RESIDENCE, key, parties=parties, situations=SITUATIONS)
+
+
+async def give(person: Person, request: Facts, **changed: Any) -> Facts:
+    given = {"request": request["id"], "consent": {"noticeSha256": request["notice"]["sha256"]}, **changed}
+    done = await person.act(
+        "giveConsent", "consent { id status recipient purpose documents { id } }", **given
+    )
+    found: Facts = done["consent"]
+    return found
+
+
+async def test_a_spouses_paper_waits_for_the_spouses_own_approval(stage: Stage) -> None:
+    husband, wife = await stage.citizen(HUSBAND), await stage.citizen(WIFE)
+    police = await stage.officer("cong-an-xa.toan-quyen")
+    paper = await digitise(police, WIFE, HOUSE, HOUSE_CLAIMS)
+    draft = await moving_in(husband, "cong-an-xa")
+    c02 = line(draft, DWELLING)
+    assert c02["outcome"] == "REUSE"
+    # He learns that it is covered, and by what kind of fact; never which paper it is.
+    assert [one["document"] for one in c02["evidence"]] == [None]
+    assert (paper not in str(draft), draft["notice"]) == (True, None)
+    draft = await fill(husband, draft)
+    async with unchanged(stage):
+        refused = await husband.refused("submitDossier", "dossier { id }", **seen(draft))
+    assert (refused["code"], refused["roles"]) == ("CONSENT_OUTSTANDING", ["owner_of_dwelling"])
+    (request,) = await requests(wife)
+    assert (request["status"], request["agency"]) == ("REQUESTED", "Police, Test Ward One (sandbox)")
+    (item,) = request["notice"]["items"]
+    assert item["document"] == {"id": paper}
+    assert [one["code"] for one in await notices(wife)][:1] == ["access_requested"]
+    assert await requests(husband) == []
+    given = await give(wife, request)
+    assert (given["status"], given["documents"]) == ("GIVEN", [{"id": paper}])
+    assert await requests(wife) == []
+    filed = await submit(husband, draft)
+    assert filed["status"] == "NEWLY_FILED"
+    taken = await take_in(police, filed)
+    opened = await police.act(
+        "openEvidence", "evidence { claims { name value } }", dossier=taken["id"], requirements=[DWELLING]
+    )
+    values = {one["name"]: one["value"] for one in opened["evidence"][0]["claims"]}
+    assert values == {"building.address@building": "Số 19", "building.lawful_dwelling@building": True}
+    assert [one["id"] for one in await consents(wife)] == [given["id"]]
+    assert await consents(husband) == []
+    # She withdraws. She cannot see the dossier; it follows all the same, and asks.
+    await wife.act("withdrawConsent", "consent { status }", consent=given["id"])
+    await stage.settle()
+    stopped = await look(husband, filed)
+    assert (stopped["status"], line(stopped, DWELLING)["satisfied"]) == ("SUPPLEMENT_REQUESTED", False)
+    assert "basis_lost" in [one["code"] for one in await notices(husband)]
+    gone = await police.refused(
+        "openEvidence", "evidence { claims { name } }", dossier=taken["id"], requirements=[DWELLING]
+    )
+    assert gone["code"] == "EVIDENCE_GONE"
+
+
+async def test_a_register_is_asked_about_somebody_else_only_when_they_approve(stage: Stage) -> None:
+    husband, wife = await stage.citizen(HUSBAND), await stage.citizen(WIFE)
+    police = await stage.officer("cong-an-xa.toan-quyen")
+    draft = await moving_in(husband, "cong-an-xa")
+    assert line(draft, DWELLING)["outcome"] == "FETCH"
+    assert await rows(stage, "SELECT count(*) FROM register_probes") == [(0,)]
+    (request,) = await requests(wife)
+    assert request["notice"]["items"][0]["register"] is not None
+    await give(wife, request)
+    await stage.settle()
+    filed = await submit(husband, draft)
+    assert outcomes(filed)["c02"] == "FETCH"
+    taken = await take_in(police, filed)
+    opened = await police.act(
+        "openEvidence", "evidence { claims { name value } }", dossier=taken["id"], requirements=[DWELLING]
+    )
+    values = {one["name"]: one["value"] for one in opened["evidence"][0]["claims"]}
+    assert values["building.lawful_dwelling@building"] is True
+    # The answer was sealed for this dossier under her own key; it is nobody's paper to reuse.
+    assert await held(husband) == []
+
+
+async def test_an_approval_is_given_once_as_read_by_the_person_asked_alone(stage: Stage) -> None:
+    husband, wife = await stage.citizen(HUSBAND), await stage.citizen(WIFE)
+    police = await stage.officer("cong-an-xa.toan-quyen")
+    await digitise(police, WIFE, HOUSE, HOUSE_CLAIMS)
+    await moving_in(husband, "cong-an-xa")
+    (request,) = await requests(wife)
+    given = {"request": request["id"], "consent": {"noticeSha256": request["notice"]["sha256"]}}
+    stranger = await stage.citizen("thanh-binh")
+    async with unchanged(stage):
+        stale = await wife.refused(
+            "giveConsent", "consent { id }", **{**given, "consent": {"noticeSha256": "0" * 64}}
+        )
+        assert (stale["code"], stale["sha256"]) == ("CONSENT_STALE", request["notice"]["sha256"])
+        assert await denied(husband, "giveConsent", **given) == "NOT_FOUND"
+        assert await denied(stranger, "giveConsent", **given) == "NOT_FOUND"
+        assert await denied(police, "giveConsent", **given) in ("NOT_FOUND", "ACCESS_DENIED")
+    key = str(uuid4())
+    first = await give(wife, request, idempotencyKey=key)
+    async with unchanged(stage):
+        assert await give(wife, request, idempotencyKey=key) == first
+        again = await wife.refused("giveConsent", "consent { id }", **given)
+    assert again["code"] == "CONSENT_SETTLED"
+
+
+async def test_one_request_is_made_however_often_the_draft_is_planned(stage: Stage) -> None:
+    husband, wife = await stage.citizen(HUSBAND), await stage.citizen(WIFE)
+    police = await stage.officer("cong-an-xa.toan-quyen")
+    await digitise(police, WIFE, HOUSE, HOUSE_CLAIMS)
+    draft = await moving_in(husband, "cong-an-xa")
+    for _ in range(2):
+        done = await husband.act("answerSituations", BRIEF, **seen(draft), situations=SITUATIONS)
+        draft = done["dossier"]
+    assert len(await requests(wife)) == 1
+    assert len([one for one in await notices(wife) if one["code"] == "access_requested"]) == 1
+
+
+async def test_a_foreign_marriage_asks_each_spouse_for_their_own(stage: Stage) -> None:
+    bride, groom = await stage.citizen("minh-chau"), await stage.citizen("dang-khoa")
+    officer = await stage.officer("ubnd-mot.toan-quyen")
+    health, abroad = "giay-xac-nhan-suc-khoe-tam-than", "giay-to-tinh-trang-hon-nhan-nuoc-ngoai"
+    fit = {
+        "person.full_name@holder": "x",
+        "health.mental_capacity_conclusion@holder": "y",
+        "document.issue_date@document": "2026-11-01",
+    }
+    single = {
+        "person.full_name@foreign_spouse": "x",
+        "marriage.status@foreign_spouse": "y",
+        "document.issue_date@document": "2026-11-01",
+        "document.expiry_date@document": "2027-05-01",
+    }
+    await digitise(officer, "minh-chau", health, fit)
+    await digitise(officer, "dang-khoa", health, fit, pages=2)
+    await digitise(officer, "dang-khoa", abroad, single, pages=3)
+    parties = [{"role": "spouse", "citizenId": number_of("dang-khoa")}]
+    draft = await open_dossier(bride, "2.000806", "ubnd-mot", parties=parties, situations=NO_TO_ALL)
+    assert {part: outcomes(draft)[part] for part in ("c03", "c04", "c10")} == dict.fromkeys(
+        ("c03", "c04", "c10"), "REUSE"
+    )
+    (request,) = await requests(groom)
+    assert len(request["notice"]["items"]) == 2
+    await give(groom, request)
+    filed = await submit(bride, draft)
+    assert filed["status"] == "NEWLY_FILED"
+    assert await rows(stage, "SELECT count(*) FROM consents WHERE status = 'GIVEN'") == [(2,)]
+    assert agreed(await look(bride, filed)) == {}
+
+
+NO_TO_ALL = [
+    {"id": one, "value": False}
+    for one in (
+        "ben-ket-hon-la-nguoi-nuoc-ngoai",
+        "ben-ket-hon-la-nguoi-viet-dinh-cu-o-nuoc-ngoai",
+        "da-ly-hon-o-nuoc-ngoai",
+        "can-bo-cong-chuc-vien-chuc-luc-luong-vu-trang",
+        "cong-tac-hoc-tap-co-thoi-han-o-nuoc-ngoai",
+    )
+]
+
+
+async def test_which_of_somebodys_several_houses_is_meant_is_never_guessed(stage: Stage) -> None:
+    husband = await stage.citizen(HUSBAND)
+    await stage.citizen(WIFE)
+    police = await stage.officer("cong-an-xa.toan-quyen")
+    await stage.sandbox.set_mode("all", "down")
+    other = {**HOUSE_CLAIMS, "land_parcel.parcel_number@land_parcel": "999"}
+    await digitise(police, WIFE, HOUSE, HOUSE_CLAIMS)
+    await digitise(police, WIFE, HOUSE, other, pages=2)
+    draft = await moving_in(husband, "cong-an-xa")
+    assert line(draft, DWELLING)["outcome"] != "REUSE"
