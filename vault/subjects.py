@@ -69,6 +69,14 @@ async def find_by_number(tx: Tx, number: str, safe: Safe) -> UUID | None:
     return found
 
 
+async def find_at_counter(tx: Tx, number: str, safe: Safe) -> UUID | None:
+    """The subject with this number, for an agency's officer with the person before them; nobody for anyone else."""
+    found: UUID | None = await tx.scalar(
+        text("SELECT person_at_counter(:index)"), {"index": _number_index(number, safe)}
+    )
+    return found
+
+
 async def askable(tx: Tx, subjects: Collection[UUID], dossier: UUID | None = None) -> frozenset[UUID]:
     """Those of the subjects a register can be asked about, because they have a number.
 

@@ -26,7 +26,7 @@ from store.database import Tx
 from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
 from vault.intake.uploads import Announced, Announcement, create_upload
-from vault.subjects import find_by_number
+from vault.subjects import find_at_counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ async def identify_subject(
     """Find the person standing at the counter by number. Logged and told to them: a look-up of a person is a
     reading of their data. Raises NotFound."""
     require(caller, Action.DIGITISE_DOCUMENT, SubjectFacts(None))
-    subject = await find_by_number(tx, citizen_number, office.safe)
+    subject = await find_at_counter(tx, citizen_number, office.safe)
     if subject is None:
         raise NotFound
     entry = ledger.Entry(

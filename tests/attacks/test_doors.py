@@ -75,6 +75,12 @@ async def test_a_number_leads_to_its_subject_for_any_actor_and_for_no_one_else(p
     assert await answer(planted, ANONYMOUS, "subject_by_number", number_index=b"unknown") is None
 
 
+async def test_only_an_officer_finds_who_stands_at_the_counter(planted: Database) -> None:
+    assert await answer(planted, OFFICER_B, "person_at_counter", number_index=b"lan") == ID["lan"]
+    for actor in (NOBODY, ANONYMOUS, MINH):
+        assert await answer(planted, actor, "person_at_counter", number_index=b"lan") is None
+
+
 async def test_a_merged_subject_leads_on(planted: Database, owner: AsyncEngine) -> None:
     async with owner.begin() as connection:
         await connection.execute(

@@ -58,6 +58,7 @@ FORBIDDEN: dict[str, tuple[Actor, Row]] = {
     "a self-declared paper put in by an officer": (OFFICER_A, document("lan")),
     "a register answer for a filing elsewhere": (OFFICER_B, document("lan", **FETCHED_FOR_LAN)),
     "another's upload": (MINH, upload("lan")),
+    "an upload for another": (MINH, upload("minh")),
     "another's share": (MINH, share(secret_hash=b"z" * 32)),
     "another's note": (MINH, note("lan", "lan_filing", kind="reason")),
     "an officer's note on a draft": (OFFICER_A, note("lan", "lan_draft", kind="reason")),
