@@ -11,7 +11,7 @@ from auth.records import Mandate
 from dossiers.records import DossierAsk
 from store.database import Database
 from store.identifiers import new_id
-from tests.recount_law import ADDRESS
+from tests.recount_law import ADDRESS, LAW
 from tests.recounts import AFTER, ASKED, BEFORE, LONG_AGO, Planted, plant
 from vault.records import Subject
 
@@ -83,6 +83,7 @@ async def test_an_override_counts_at_once_and_excuses_what_follows(shop: Planted
     override = await shop.override()
     assert await shop.figures() == {"with_reason": 1}
     await shop.ask(override_id=override)
+    await shop.ask(override_id=override, legal_reason="original_needed")
     assert await shop.figures() == {"with_reason": 1}
     await shop.ask()
     assert await shop.figures() == {"with_reason": 1, "asked_again": 1}
@@ -155,6 +156,20 @@ async def test_a_form_field_somebody_attests(
     await shop.hold(**{key: places.get(str(value), value) for key, value in held.items()})
     await shop.ask_field(field)
     assert await shop.figures() == found
+
+
+async def test_a_field_is_judged_by_the_form_of_its_day(shop: Planted) -> None:
+    fields = LAW["forms"]["shop-form"]["fields"]
+    swapped = {"home": "declare", "wish": "held"}
+    renewed = [{**one, "prefill": swapped.get(one["key"], one["prefill"])} for one in fields]
+    await shop.publish({"forms": {"shop-form": {"fields": renewed}}}, at=AFTER)
+    await shop.hold("card", claims=["person.home@applicant"])
+    await shop.ask_field("wish")
+    await shop.ask_field("home", asked_at=AFTER)
+    assert await shop.figures() == NOTHING
+    await shop.ask_field("home")
+    await shop.ask_field("wish", asked_at=AFTER)
+    assert await shop.figures() == {"asked_again": 2}
 
 
 async def test_the_account_knows_its_holder(shop: Planted) -> None:

@@ -67,13 +67,16 @@ async def test_consent_withdrawn_later_undoes_no_reuse_but_an_unfit_version_was_
     assert await shop.figures() == {"unfit": 2}
 
 
-@pytest.mark.parametrize("missing", [None, "log", "outcome", "database", "version", "pin", "register"])
+@pytest.mark.parametrize(
+    "missing", [None, "log", "kind", "outcome", "database", "version", "pin", "register"]
+)
 async def test_a_fetched_fact_was_pinned_and_logged_as_found(shop: Planted, missing: str | None) -> None:
     answer = await shop.hold("card", origin="register", register="population", bound_to=shop.dossier)
     if missing != "log":
         outcome = "NOT_FOUND" if missing == "outcome" else "FOUND"
         reason = "land" if missing == "database" else "population"
-        await shop.log("register.asked", ASKED, outcome, reason=reason)
+        kind = "vault.read" if missing == "kind" else "register.asked"
+        await shop.log(kind, ASKED, outcome, reason=reason)
     for _ in range(2):
         await shop.pin(
             None if missing == "version" else answer,

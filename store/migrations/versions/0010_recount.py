@@ -262,7 +262,7 @@ CREATE FUNCTION once_only(law jsonb, named uuid[]) RETURNS TABLE (dossier uuid, 
         UNION ALL SELECT fetched.id, 'fetched' FROM (
             SELECT DISTINCT d.id, e.requirement FROM recount_dossiers(named) d
                 JOIN dossier_evidence e ON e.dossier_id = d.id AND e.pinned_at IS NOT NULL
-                    AND e.register IS NOT NULL AND e.version_id IS NOT NULL
+                    AND e.version_id IS NOT NULL
                 WHERE EXISTS (SELECT FROM ledger g WHERE g.subject_id = e.subject_id AND g.dossier_id = d.id
                     AND g.kind = 'register.asked' AND g.outcome = 'FOUND'
                     AND g.entry ->> 'reason' = e.register)) fetched
