@@ -33,6 +33,7 @@ SEAL_SECONDS: Final = 1.0
 DELIVER_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 3600.0
+AGAIN_SECONDS: Final = 2.0
 LEASE_SECONDS: Final = 60
 BATCH: Final = 20
 LONGEST_DELAY: Final = timedelta(hours=1)
@@ -87,7 +88,9 @@ class Loops:
                 more = False
                 self.failing.add(name)
                 log_fault(f"loop {name}", error)
-            await asyncio.sleep(0 if more else pause)
+            # A round that failed comes again soon: readiness waits for it, and some rounds are an hour apart.
+            rest = min(pause, AGAIN_SECONDS) if name in self.failing else pause
+            await asyncio.sleep(0 if more else rest)
 
 
 async def seal(tools: Tools) -> bool:
