@@ -75,10 +75,13 @@ async def test_a_ticket_opens_once_and_for_its_holder_alone(stage: Stage) -> Non
     me, other = await stage.citizen("minh-chau"), await stage.citizen("thu-ha")
     document = await keep(me, PICTURE, "image/png")
     address = await ticket(me, document)
-    for somebody in (other, stage.anybody(), await stage.officer("ubnd-mot.toan-quyen")):
+    for somebody in (other, await stage.officer("ubnd-mot.toan-quyen")):
         async with unchanged(stage):
             answer = await somebody.browser.get(address)
             assert (answer.status_code, code(answer)) == (404, "NOT_FOUND")
+    async with unchanged(stage):
+        answer = await stage.anybody().browser.get(address)
+        assert (answer.status_code, code(answer)) == (401, "UNAUTHENTICATED")
     async with unchanged(stage):
         assert (await me.browser.head(address)).status_code == 405
     assert (await me.browser.get(address)).content == PICTURE
