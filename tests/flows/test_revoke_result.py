@@ -1,0 +1,84 @@
+"""A result revoked: never planned again, and every live dossier that relies on it is flagged, whoever has it."""
+
+from uuid import uuid4
+
+from tests.flows.journeys import (
+    EXTENSION,
+    denied,
+    held,
+    issued_permit,
+    keep,
+    look,
+    notices,
+    open_dossier,
+    outcomes,
+    rows,
+    seen,
+    submit,
+    take_in,
+    unchanged,
+    usage,
+)
+from tests.flows.stage import Stage
+
+REVOKED = "document { id status }"
+WHY = {"reason": "Cấp sai", "legalBasis": "Luật Xây dựng số 50/2014/QH13, Điều 101"}
+
+
+async def test_live_dossiers_relying_on_a_revoked_result_are_flagged_and_no_plan_uses_it(
+    stage: Stage,
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    elsewhere = await stage.officer("ubnd-hai.toan-quyen")
+    first, permit = await issued_permit(me, officer)
+    live = await take_in(elsewhere, await submit(me, await open_dossier(me, EXTENSION, "ubnd-hai")))
+    draft = await open_dossier(me, EXTENSION, "ubnd-hai")
+    key = str(uuid4())
+    revoked = await officer.act("revokeResult", REVOKED, document=permit, **WHY, idempotencyKey=key)
+    assert revoked["document"] == {"id": permit, "status": "REVOKED"}
+    async with unchanged(stage):
+        assert (
+            await officer.act("revokeResult", REVOKED, document=permit, **WHY, idempotencyKey=key) == revoked
+        )
+        again = await officer.refused("revokeResult", REVOKED, document=permit, **WHY)
+    assert again["code"] == "DOCUMENT_NOT_USABLE"
+    await stage.settle()
+    flagged = await look(me, live)
+    assert flagged["flaggedAt"] is not None
+    assert (flagged["status"], flagged["version"]) == ("PROCESSING", live["version"] + 1)
+    assert (await look(me, first))["flaggedAt"] is None
+    codes = [one["code"] for one in await notices(me)]
+    assert codes.count("evidence_revoked") == 1
+    assert "result_revoked" in codes
+    (logged,) = [one for one in await usage(me) if one["kind"] == "document.revoked"]
+    assert logged["legalBasis"] == "LEGAL_DUTY"
+    async with unchanged(stage):
+        await stage.settle()
+    async with unchanged(stage):
+        refused = await me.refused(
+            "submitDossier",
+            "dossier { id }",
+            **seen(draft),
+            consent={"noticeSha256": draft["notice"]["sha256"]},
+        )
+    assert refused["code"] == "EVIDENCE_MISSING"
+    again_planned = await open_dossier(me, EXTENSION, "ubnd-hai")
+    assert outcomes(again_planned)["c02"] == "SUPPLY"
+
+
+async def test_only_the_issuer_revokes_what_it_issued(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    _, permit = await issued_permit(me, officer)
+    mine = await keep(me, "anh-chan-dung", {}, pages=6)
+    receiver, stranger = (
+        await stage.officer("ubnd-mot.tiep-nhan"), await stage.officer("ubnd-hai.toan-quyen"),
+    )  # fmt: skip
+    async with unchanged(stage):
+        assert await denied(receiver, "revokeResult", document=permit, **WHY) == "ACCESS_DENIED"
+        assert await denied(stranger, "revokeResult", document=permit, **WHY) == "NOT_FOUND"
+        assert await denied(officer, "revokeResult", document=mine, **WHY) == "NOT_FOUND"
+        assert await denied(me, "revokeResult", document=permit, **WHY) in ("ACCESS_DENIED", "NOT_FOUND")
+        blank = await officer.refused("revokeResult", REVOKED, document=permit, reason=" ", legalBasis="x")
+        assert (blank["code"], blank["path"]) == ("BAD_INPUT", ["reason"])
+    assert {one["status"] for one in await held(me)} == {"VALID"}
+    assert await rows(stage, "SELECT count(*) FROM outbox WHERE topic = 'document.revoked'") == [(0,)]
