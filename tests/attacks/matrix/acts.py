@@ -1,0 +1,341 @@
+"""The mutations of the tables as they are sent, and what an allowed one must answer."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from tests.attacks.matrix.face import ORIGIN
+from tests.attacks.matrix.planted import AT, HALL, Values, has, like
+from tests.attacks.matrix.selection import Ask
+from tests.attacks.matrix.world import (
+    DRAWING,
+    DRAWING_TYPE,
+    FORM,
+    LAND,
+    LAND_TYPE,
+    NUMBERS,
+    PASSPORT,
+    PERMIT,
+    PERMIT_CLAIMS,
+    PERMIT_TYPE,
+    QUESTION,
+    TODDLER,
+    Planted,
+    land_claims,
+)
+
+PARCEL = "land_parcel.parcel_number@land_parcel"
+NUMBER = "permit.number@permit_holder"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One mutation with its input. `own`: what a caller sends of their own instead, by caller."""
+
+    operation: str
+    given: Mapping[str, Any]
+    answers: Values
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def ask(self) -> Ask:
+        return Ask(self.operation)
+
+    def sent(self, caller: str) -> dict[str, Any]:
+        return {"input": {"idempotencyKey": str(uuid4()), **self.given, **self.own.get(caller, {})}}
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Hashes of the notices as their persons read them now, in English."""
+
+    ready: str
+    request: str
+
+
+def acts(planted: Planted, notices: Notices) -> Mapping[str, Act]:
+    """By scene."""
+    return {
+        **_papers(planted),
+        **_filing(planted, notices),
+        **_desk(planted),
+        **_drafts(planted),
+        **_child(planted),
+    }
+
+
+def on(planted: Planted, state: str, **more: Any) -> dict[str, Any]:
+    """The dossier in this state, at the version it has."""
+    return {"dossier": planted.id("Dossier", state), "expectedVersion": planted.versions[state], **more}
+
+
+def _papers(planted: Planted) -> dict[str, Act]:
+    land = planted.id("Document", "land")
+    certified = {"Document.id": land, "Document.origin": "DIGITISED"}
+    shared = {
+        "Share.code": like("[0-9A-HJKMNP-TV-Z]{26}"),
+        "Share.qrSvg": has("<svg"),
+        "Share.url": has(f"{ORIGIN}/verify/"),
+        "Share.usesLeft": 3,
+        "Share.expiresAt": "2026-11-23T03:10:00+00:00",
+    }
+    opened = {
+        "OpenDocumentPayload.url": has(ORIGIN, land, "ticket="),
+        "OpenDocumentPayload.expiresAt": has("T03:01"),
+    }
+    share = {"share": planted.id("Share", "anybody")}
+    return {
+        "createUpload": _upload(planted, "owner"),
+        "addDocument": Act(
+            "addDocument", _deposit(planted, "owner"), {"Document.origin": "SELF", "Document.level": 3}
+        ),
+        "addDocument dossier": Act(
+            "addDocument",
+            _deposit(planted, "owner", dossier=planted.id("Dossier", "draft"), requirement=DRAWING),
+            {"Document.type": DRAWING_TYPE, "Dossier.id": planted.id("Dossier", "draft")},
+        ),
+        "correctClaim": Act("correctClaim", {"document": land, "claim": PARCEL, "reason": "sai"}, certified),
+        "openDocument": Act("openDocument", {"document": land}, opened),
+        "createShare": Act("createShare", {"document": land, "claims": [PARCEL], "maxUses": 3}, shared),
+        "revokeShare": Act("revokeShare", share, {"Share.id": share["share"], "Share.usesLeft": 50}),
+        "withdrawConsent": Act(
+            "withdrawConsent",
+            {"consent": planted.id("Consent", "owner")},
+            {"Consent.id": planted.id("Consent", "owner"), "Consent.status": "WITHDRAWN"},
+        ),
+        "recogniseGuardian": Act(
+            "recogniseGuardian",
+            {"citizenId": TODDLER},
+            {"Ward.relation": "parent", "Ward.name": "Cún Con", "Ward.subject": like(r"[\w-]+")},
+        ),
+    }
+
+
+def _upload(planted: Planted, subject: str, **more: Any) -> Act:
+    content = b"%PDF-1.7 announced, never sent"
+    given = {
+        "fileName": "to.pdf",
+        "mediaType": "application/pdf",
+        "sizeBytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "type": LAND_TYPE,
+        "onBehalfOf": planted.id("Subject", subject),
+        **more,
+    }
+    answers = {
+        "Upload.id": like(r"[\w-]+"),
+        "Upload.url": has(f"{ORIGIN}/uploads/", "?key="),
+        "Upload.expiresAt": "2026-11-24T03:00:00+00:00",
+        "Upload.allowedTypes": has("application/pdf"),
+        "Upload.maxBytes": lambda value: value is not None and value >= 10**7,
+    }
+    return Act("createUpload", given, answers)
+
+
+def _deposit(planted: Planted, subject: str, **more: Any) -> dict[str, Any]:
+    holder = "guardian" if subject == "child" else subject
+    return {
+        "upload": planted.id("Upload", holder),
+        "type": DRAWING_TYPE,
+        "onBehalfOf": planted.id("Subject", subject),
+        **more,
+    }
+
+
+def _opening(planted: Planted, subject: str) -> dict[str, Any]:
+    land = {
+        "kind": "LAND_PARCEL",
+        "document": planted.id("Document", "land" if subject == "owner" else "child"),
+    }
+    return {
+        "procedure": PERMIT,
+        "agency": planted.id("Agency", "own"),
+        "onBehalfOf": planted.id("Subject", subject),
+        "situations": [{"id": QUESTION, "value": False}],
+        "objects": [land, {"kind": "BUILDING", "document": None}],
+    }
+
+
+def _filing(planted: Planted, notices: Notices) -> dict[str, Act]:
+    draft = {"Dossier.id": planted.id("Dossier", "draft"), "Dossier.status": "DRAFT"}
+    asked = {"Dossier.id": planted.id("Dossier", "asked")}
+    answered = {"situations": [{"id": QUESTION, "value": True}]}
+    agreed = {"consent": {"noticeSha256": notices.ready}}
+    return {
+        "openDossier": Act("openDossier", _opening(planted, "owner"), {"Dossier.status": "DRAFT"}),
+        "answerSituations": Act("answerSituations", on(planted, "draft", **answered), draft),
+        "updateDossierForm": Act("updateDossierForm", on(planted, "draft", patch={"storeys": 4}), draft),
+        "declineReuse": Act("declineReuse", on(planted, "draft", requirement=LAND), draft),
+        "submitDossier": Act(
+            "submitDossier",
+            on(planted, "ready", **agreed),
+            {"Dossier.status": "NEWLY_FILED", "Dossier.submittedAt": AT},
+        ),
+        "withdrawDossier": Act(
+            "withdrawDossier", on(planted, "new", reason="thôi"), {"Dossier.status": "WITHDRAWN"}
+        ),
+        "answerSupplement": Act(
+            "answerSupplement", on(planted, "asked"), {**asked, "Dossier.status": "PROCESSING"}
+        ),
+        "objectToAsk": Act(
+            "objectToAsk", {"dossier": asked["Dossier.id"], "requirement": LAND, "text": "không đúng"}, asked
+        ),
+        "giveConsent": Act(
+            "giveConsent",
+            {"request": planted.id("AccessRequest", "spouse"), "consent": {"noticeSha256": notices.request}},
+            {"Consent.status": "GIVEN", "Consent.recipient": HALL},
+        ),
+    }
+
+
+def _desk(planted: Planted) -> dict[str, Act]:
+    result = {"type": PERMIT_TYPE, "claims": PERMIT_CLAIMS, "validUntil": "2031-01-01"}
+    return {
+        **_moves(planted, "new", "processing", "done"),
+        "approveDossier": Act(
+            "approveDossier", on(planted, "processing", results=[result]), {"Dossier.status": "PROCESSED"}
+        ),
+        "markOriginalSeen": Act(
+            "markOriginalSeen", on(planted, "shown", requirement=PASSPORT), {"Dossier.status": "NEWLY_FILED"}
+        ),
+        "revokeResult": Act(
+            "revokeResult",
+            {
+                "document": planted.id("Document", "permit"),
+                "reason": "cấp sai",
+                "legalBasis": "Luật Xây dựng",
+            },
+            {"Document.id": planted.id("Document", "permit"), "Document.status": "REVOKED"},
+        ),
+        "createUpload result": _upload(
+            planted, "owner", type=PERMIT_TYPE, dossier=planted.id("Dossier", "processing")
+        ),
+        "openEvidence": Act(
+            "openEvidence",
+            {"dossier": planted.id("Dossier", "processing"), "requirements": [LAND, DRAWING]},
+            {
+                "OpenedEvidence.contentUrl": has(f"{ORIGIN}/documents/", "/content"),
+                "Claim.name": "person.full_name",
+                "Claim.label": "Parcel number",
+                "Claim.value": land_claims("owner")[PARCEL],
+                "Claim.source": LAND_TYPE,
+                "Claim.disputed": False,
+            },
+        ),
+        "identifySubject": Act(
+            "identifySubject",
+            {"citizenId": NUMBERS["owner"]},
+            {"IdentifySubjectPayload.subject": planted.id("Subject", "owner")},
+        ),
+        "digitiseDocument": _digitising(planted),
+        "digitiseDocument dossier": _digitising(planted, dossier=planted.id("Dossier", "processing")),
+        "verifyDocument": Act("verifyDocument", {"code": planted.codes["anybody"]}, SEEN),
+        "verifyDocument aimed": Act("verifyDocument", {"code": planted.codes["foreign"]}, SEEN | UNSEEN),
+    }
+
+
+SEEN: dict[str, Any] = {
+    "Verdict.valid": True,
+    "Verdict.signature": "VALID",
+    "Verdict.issuerAuthority": "ISSUER",
+    "Verdict.status": "VALID",
+    "Verdict.freshness": "CURRENT",
+    "Verdict.documentType": "Construction permit",
+    "Verdict.issuer": HALL,
+    "Claim.name": NUMBER,
+    "Claim.label": "Number of the permit, certificate or licence",
+    "Claim.value": PERMIT_CLAIMS[NUMBER],
+    "Claim.source": "ISSUER",
+    "Claim.disputed": False,
+}
+UNSEEN: dict[str, Any] = {
+    "Verdict.valid": lambda value: isinstance(value, bool),
+    "Verdict.signature": like("VALID|UNKNOWN"),
+    "Verdict.issuerAuthority": like("ISSUER|UNKNOWN"),
+    "Verdict.status": like("VALID|UNKNOWN"),
+    "Verdict.freshness": like("CURRENT|UNKNOWN"),
+    "Verdict.reason": "unknown",
+}
+
+
+def _digitising(planted: Planted, **more: Any) -> Act:
+    given = {
+        "subject": planted.id("Subject", "owner"),
+        "upload": planted.id("Upload", "tiep_nhan"),
+        "type": LAND_TYPE,
+        "claims": {PARCEL: "4799"},
+        **more,
+    }
+    own = {"foreign": {"upload": planted.id("Upload", "foreign")}}
+    return Act("digitiseDocument", given, {"Document.origin": "DIGITISED", "Document.level": 2}, own)
+
+
+def _moves(planted: Planted, new: str, processing: str, done: str) -> dict[str, Act]:
+    asks = [{"requirement": DRAWING, "kind": "UNFIT", "reason": "mờ"}]
+    reason = {"requirement": LAND, "legalReason": "data_wrong", "text": "sai"}
+    refusing = {"reason": "không đúng", "legalBasis": "Luật Xây dựng"}
+    officer = {"officer": planted.id("Officer", "tham_dinh")}
+    return {
+        "receiveDossier": Act("receiveDossier", on(planted, new), {"Dossier.status": "RECEIVED"}),
+        "refuseDossier": Act(
+            "refuseDossier", on(planted, new, **refusing), {"Dossier.status": "NOT_RECEIVED"}
+        ),
+        "assignDossier": Act(
+            "assignDossier", on(planted, processing, **officer), {"Dossier.status": "PROCESSING"}
+        ),
+        "requestSupplement": Act(
+            "requestSupplement",
+            on(planted, processing, asks=asks),
+            {"Dossier.status": "SUPPLEMENT_REQUESTED"},
+        ),
+        "overrideAlreadyHeld": Act(
+            "overrideAlreadyHeld", on(planted, processing, **reason), {"Override.requirement": LAND}
+        ),
+        "returnResult": Act("returnResult", on(planted, done), {"Dossier.status": "RESULT_RETURNED"}),
+    }
+
+
+def _drafts(planted: Planted) -> dict[str, Act]:
+    """The desk's moves tried on a draft."""
+    moves = _moves(planted, "draft", "draft", "draft")
+    moves["approveDossier"] = Act("approveDossier", on(planted, "draft", results=[]), {})
+    moves["markOriginalSeen"] = Act("markOriginalSeen", on(planted, "draft", requirement=FORM), {})
+    draft = {"dossier": planted.id("Dossier", "draft"), "requirements": [LAND]}
+    moves["openEvidence"] = Act("openEvidence", draft, {})
+    return {f"{name} draft": act for name, act in moves.items()}
+
+
+def _child(planted: Planted) -> dict[str, Act]:
+    """The same on Bé's things."""
+    paper = planted.id("Document", "child")
+    draft = {"Dossier.id": planted.id("Dossier", "child_draft")}
+    return {
+        "createUpload child": _upload(planted, "child"),
+        "addDocument child": Act("addDocument", _deposit(planted, "child"), {"Document.origin": "SELF"}),
+        "correctClaim child": Act(
+            "correctClaim", {"document": paper, "claim": PARCEL, "reason": "sai"}, {"Document.id": paper}
+        ),
+        "openDocument child": Act(
+            "openDocument",
+            {"document": paper},
+            {"OpenDocumentPayload.url": has(paper), "OpenDocumentPayload.expiresAt": has("T03:01")},
+        ),
+        "openDossier child": Act("openDossier", _opening(planted, "child"), {"Dossier.status": "DRAFT"}),
+        "updateDossierForm child": Act(
+            "updateDossierForm", on(planted, "child_draft", patch={"storeys": 4}), draft
+        ),
+        "declineReuse child": Act("declineReuse", on(planted, "child_draft", requirement=LAND), draft),
+        "withdrawDossier child": Act(
+            "withdrawDossier", on(planted, "child"), {"Dossier.status": "WITHDRAWN"}
+        ),
+        "withdrawConsent child": Act(
+            "withdrawConsent", {"consent": planted.id("Consent", "child")}, {"Consent.status": "WITHDRAWN"}
+        ),
+        "createShare child": Act(
+            "createShare",
+            {"document": paper, "claims": [PARCEL]},
+            {"Share.usesLeft": 1},
+        ),
+    }

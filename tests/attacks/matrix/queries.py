@@ -1,0 +1,56 @@
+"""The scenes of the tables that only read, as they are asked."""
+
+import json
+from collections.abc import Mapping
+
+from tests.attacks.matrix.selection import Ask
+from tests.attacks.matrix.world import LAND_TYPE, PERMIT, Planted
+
+PERMIT_SLUG = "cap-giay-phep-xay-dung-nha-o-rieng-le"
+
+
+def reads(planted: Planted) -> Mapping[str, Ask]:
+    """By scene."""
+    asks = {
+        "procedure": Ask("procedure", f'(slug: "{PERMIT_SLUG}")'),
+        "node Procedure": _node("Procedure", planted.id("Procedure", "birth")),
+        "procedures": Ask("procedures", '(first: 1, search: "giay phep xay dung", field: "xay-dung")'),
+        "agencies": Ask("agencies", f'(procedure: "{PERMIT}")'),
+        "documentType": Ask("documentType", f'(id: "{LAND_TYPE}")'),
+        "viewer": Ask("viewer"),
+        "filingPlan": Ask("filingPlan", f"(input: {_plan(planted)})"),
+        "desk": Ask("desk", "(first: 20)"),
+        "onceOnly": Ask("onceOnly"),
+    }
+    for name, paper in (("own", "land"), ("issued", "permit"), ("spouse", "spouse"), ("child", "child")):
+        asks[f"document {name}"] = Ask("document", f'(id: "{planted.id("Document", paper)}")')
+    for name in ("draft", "asked", "done", "refused", "withdrawn", "child", "birth"):
+        asks[f"dossier {name}"] = Ask("dossier", f'(code: "{planted.id("Dossier", name)}")')
+    three = json.dumps([planted.id("Document", paper) for paper in ("land", "spouse", "child")])
+    asks["nodes"] = Ask("nodes", f"(ids: {three})", "Document")
+    for kind, name in (
+        ("Document", "land"),
+        ("Dossier", "asked"),
+        ("Consent", "owner"),
+        ("AccessRequest", "spouse"),
+        ("Share", "anybody"),
+    ):
+        asks[f"node {kind}"] = _node(kind, planted.id(kind, name))
+    for own in ("Documents", "Dossiers", "Consents", "DataUsage", "Notices"):
+        asks[f"my{own}"] = Ask(f"my{own}", "(first: 50)")
+    asks["accessRequests"] = Ask("accessRequests", "(first: 20)")
+    return asks
+
+
+def _node(kind: str, given: str) -> Ask:
+    return Ask("node", f'(id: "{given}")', kind)
+
+
+def _plan(planted: Planted) -> str:
+    land = planted.id("Document", "land")
+    return (
+        f'{{procedure: "{PERMIT}", agency: "{planted.id("Agency", "own")}",'
+        f' onBehalfOf: "{planted.id("Subject", "owner")}",'
+        ' situations: [{id: "co-cong-trinh-lien-ke", value: false}],'
+        f' objects: [{{kind: LAND_PARCEL, document: "{land}"}}, {{kind: BUILDING, document: null}}]}}'
+    )

@@ -1,0 +1,434 @@
+"""The world every attack of the matrix is tried in, planted once by the use cases themselves.
+
+Lan (owner) has a land certificate and permits at agency A in every state, and drafts of birth registrations that
+name Hoa (spouse) as mother. Nga (guardian) files for Lan's child Bé. Minh (stranger) holds nothing. Agency A has
+an officer for each single role; agency B has one with all of them (foreign).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from auth.caller import Caller, CallerKind, Role
+from auth.mandates import ParentEvidence, recognise_guardian
+from auth.records import Officer
+from dossiers.desk.flags import flag_reliant
+from dossiers.desk.intake import Refusing, refuse_dossier
+from dossiers.desk.results import Approval, Result, approve_dossier
+from dossiers.evidence.papers import Paper, add_document
+from dossiers.evidence.pins import accept_request, request_words
+from dossiers.filing import Withdrawing, withdraw_dossier
+from dossiers.objects import ObjectChoice
+from dossiers.parties import Party
+from procedures.law import ObjectKind
+from procedures.records import Agency
+from resolvers.connections import global_id
+from store import ledger
+from store.checkpoints import LogSigner
+from store.database import Database
+from store.identifiers import new_id
+from tests import files
+from tests.filings import LAWS, OFFICER, World, world
+from tests.people import SIGN_IN
+from vault.deposits import Deposit, deposit
+from vault.holding import Holding, Origin
+from vault.permission.consent import my_consents, my_requests
+from vault.permission.notice import notice
+from vault.permission.views import ConsentView
+from vault.safe import Safe
+from vault.shares import NewShare, create_share
+from vault.subjects import PERSON, Profile, enrol
+
+CITIZENS = ("owner", "stranger", "spouse", "guardian")
+OFFICERS = ("tiep_nhan", "tham_dinh", "phe_duyet", "kiem_toan", "quan_tri")
+CALLERS = ("anonymous", *CITIZENS, *OFFICERS, "foreign")
+
+PERMIT, BIRTH = "1.013225", "1.001193"
+LAND_TYPE, DRAWING_TYPE, PERMIT_TYPE = (
+    "gcn-quyen-su-dung-dat",
+    "ho-so-thiet-ke-nha-o-rieng-le",
+    "giay-phep-xay-dung",
+)
+SIGNATURE, PASSPORT_TYPE, PASSPORT = "2.000884", "ho-chieu", "chung-thuc-chu-ky.c01"
+FORM, LAND, DRAWING = (f"cap-giay-phep-xay-dung-nha-o-rieng-le.c0{place}" for place in (1, 2, 3))
+QUESTION = "co-cong-trinh-lien-ke"
+
+NAMES = {
+    "owner": "Lan Chim Yến",
+    "stranger": "Minh Người Lạ",
+    "spouse": "Hoa Bên Kia",
+    "guardian": "Nga Giám Hộ",
+    "child": "Bé Thơ",
+}
+NUMBERS = {name: f"00119900010{place}" for place, name in enumerate(NAMES)}
+REASON, OVERRIDING, REFUSING, WITHDRAWING = "lý do", "giải thích", "không đúng thẩm quyền", "tôi đổi ý"
+"""Words people wrote: why something is asked again, why a law lets it be, why not taken in, why taken back."""
+TODDLER = "001222000107"
+"""A child of Lan's whom only the population database knows."""
+
+
+def secrets_of(name: str) -> tuple[str, ...]:
+    """What only this person, and whoever acts for them, may ever read."""
+    if name == "stranger":
+        return (NAMES[name], NUMBERS[name])
+    return (NAMES[name], NUMBERS[name], f"thửa {name} 4711", f"Thôn {name}", f"AA {name} 1")
+
+
+OF_PERMIT = "4712/GPXD"
+"""On Lan's permit, so Lan's too."""
+
+
+def land_claims(of: str) -> dict[str, Any]:
+    return {
+        "person.full_name@land_user": NAMES[of],
+        "land_parcel.parcel_number@land_parcel": f"thửa {of} 4711",
+        "land_parcel.map_sheet_number@land_parcel": "7",
+        "land_parcel.address@land_parcel": f"Thôn {of}",
+        "land_parcel.area@land_parcel": 84.5,
+        "land_parcel.land_use_purpose@land_parcel": "ODT",
+        "land_parcel.certificate_serial@land_parcel": f"AA {of} 1",
+    }
+
+
+PERMIT_CLAIMS = {
+    "permit.number@permit_holder": OF_PERMIT,
+    "person.full_name@permit_holder": NAMES["owner"],
+    "building.address@building": "Thôn owner",
+    "permit.start_before@permit_holder": "2027-11-23",
+}
+BIRTH_NOTICE = {
+    "birth.notification_code@child": "GCS-4713",
+    "person.full_name@mother": NAMES["spouse"],
+    "person.personal_id_number@mother": NUMBERS["spouse"],
+    "person.date_of_birth@child": "2026-11-20",
+    "person.place_of_birth@child": "Bệnh viện Thử",
+    "person.sex@child": "F",
+}
+HER_REGISTERS: dict[tuple[str, str], Mapping[str, Any]] = {
+    ("he-thong-du-lieu-gcs-gbt", "giay-chung-sinh"): BIRTH_NOTICE,
+    ("csdl-cu-tru", "xac-nhan-thong-tin-cu-tru"): {"person.current_residence@holder": "Thôn spouse"},
+}
+POPULATION: Mapping[str, Any] = {
+    "person.personal_id_number@holder": TODDLER,
+    "person.full_name@holder": "Cún Con",
+    "person.date_of_birth@holder": "2022-06-01",
+    "person.personal_id_number@mother": NUMBERS["owner"],
+}
+LAND_REGISTER = ("csdl-quoc-gia-dat-dai", LAND_TYPE)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """What is there, by name. `dossiers` by state, `papers` by holder and kind, `codes` shown once."""
+
+    place: World
+    people: Mapping[str, UUID]
+    officers: Mapping[str, UUID]
+    agencies: Mapping[str, UUID]
+    dossiers: Mapping[str, UUID]
+    papers: Mapping[str, Holding]
+    consents: Mapping[str, ConsentView]
+    request: ConsentView
+    shares: Mapping[str, UUID]
+    codes: Mapping[str, str]
+    uploads: Mapping[str, UUID]
+    newborn: UUID
+    versions: Mapping[str, int]
+    """Of the dossiers, by state."""
+    lists: Mapping[tuple[str, str], list[Any]]
+    """Keys of each person's rows by table and person, newest first."""
+
+    def id(self, kind: str, name: str) -> str:
+        """The opaque id under which the API knows a thing of this world."""
+        return str(global_id(kind, self.things(kind)[name]))
+
+    def things(self, kind: str) -> Mapping[str, UUID]:
+        found: dict[str, Callable[[], Mapping[str, UUID]]] = {
+            "Subject": lambda: self.people,
+            "Officer": lambda: self.officers,
+            "Agency": lambda: self.agencies,
+            "Dossier": lambda: self.dossiers,
+            "Document": lambda: {name: paper.document for name, paper in self.papers.items()},
+            "Consent": lambda: {name: view.id for name, view in self.consents.items()},
+            "AccessRequest": lambda: {"spouse": self.request.id},
+            "Share": lambda: self.shares,
+            "Upload": lambda: self.uploads,
+            "Procedure": lambda: {"birth": "dang-ky-khai-sinh"},  # type: ignore[dict-item]
+        }
+        return found[kind]()
+
+
+async def plant(
+    database: Database, loops: Database, owner: AsyncEngine, safe: Safe, now: datetime
+) -> Planted:
+    place, people = await _people(await world(database, owner, safe, now), owner)
+    officers, agencies = await _desks(place, owner)
+    lan = place.me
+    nga = Caller(CallerKind.CITIZEN, people["guardian"], represented={people["child"]: "parent"})
+    papers = {"land": await place.digitise(LAND_TYPE, land_claims("owner"))}
+    dossiers = await _permits(place, papers)
+    dossiers |= await _for_the_child(replace(place, me=nga), people["child"], papers)
+    hoa = Caller(CallerKind.CITIZEN, people["spouse"])
+    papers["spouse"] = await _deposit(place, hoa, people["spouse"], "spouse")
+    births = await _births(place, hoa)
+    place.registers.known["csdl-quoc-gia-dan-cu", "the-can-cuoc"] = POPULATION
+    shares, codes = await _shares(place, papers["permit"], agencies["foreign"])
+    async with loops.writing(lan.actor) as tx:
+        await ledger.seal(tx, LogSigner("matrix", Ed25519PrivateKey.generate()), now)
+    dossiers |= {"birth": births[1]}
+    versions = await place.rows("SELECT id, version FROM dossiers")
+    return Planted(
+        newborn=(await place.rows("SELECT subject_id FROM mandates WHERE evidence LIKE 'dossier:%' LIMIT 1"))[
+            0
+        ][0],
+        versions={name: dict(versions)[one] for name, one in dossiers.items()},
+        lists=await _lists(place, people),
+        place=place,
+        people=people,
+        officers=officers,
+        agencies=agencies,
+        dossiers=dossiers,
+        papers=papers,
+        consents={
+            "owner": await _consent(place, lan),
+            "spouse": await _consent(place, hoa),
+            "child": await _consent(place, nga),
+        },
+        request=births[2],
+        shares=shares,
+        codes=codes,
+        uploads=await _uploads(place, people, officers, agencies, dossiers),
+    )
+
+
+async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UUID]]:
+    people = {}
+    async with place.database.writing(SIGN_IN) as tx:
+        for name, number in NUMBERS.items():
+            born = date(2019, 4, 5) if name == "child" else date(1990, 2, 3)
+            profile = Profile(PERSON, NAMES[name], number, born)
+            people[name] = await enrol(tx, profile, place.safe, place.now)
+    nga = Caller(CallerKind.CITIZEN, people["guardian"])
+    proof = ParentEvidence(
+        "register:1", people["child"], date(2019, 4, 5), frozenset({people["guardian"]}), 1
+    )
+    await place.write(nga, lambda tx: recognise_guardian(tx, nga, people["child"], proof, place.now))
+    return replace(place, me=Caller(CallerKind.CITIZEN, people["owner"])), people
+
+
+async def _desks(place: World, owner: AsyncEngine) -> tuple[dict[str, UUID], dict[str, UUID]]:
+    officers = {name: new_id() for name in (*OFFICERS, "foreign")} | {"planter": OFFICER}
+    agencies = {"own": place.agency, "foreign": new_id()}
+    agency = {"type_id": "ubnd-cap-xa", "province": "ha-noi", "active": True}
+    async with owner.begin() as connection:
+        await connection.execute(
+            insert(Agency).values(id=agencies["foreign"], code="H26.12.06", name_vi="UBND kia", **agency)
+        )
+        for name in (*OFFICERS, "foreign"):
+            roles = [role.value for role in Role] if name == "foreign" else [name]
+            await connection.execute(
+                insert(Officer).values(
+                    id=officers[name], issuer="test", external_id=name, code=f"CB {name}", roles=roles, active=True,
+                    agency_id=agencies["foreign" if name == "foreign" else "own"],
+                )
+            )  # fmt: skip
+    return officers, agencies
+
+
+async def _permits(place: World, papers: dict[str, Holding]) -> dict[str, UUID]:
+    """Lan's permits: decided, asked again, under way, just filed, not taken in, taken back, and drafts."""
+    lan, land, found = place.me, papers["land"], {}
+    for pages, state in enumerate(
+        ("done", "asked", "processing", "new", "refused", "withdrawn", "ready"), start=1
+    ):
+        found[state] = dossier = await _draft(place, land)
+        papers[f"drawing {state}"] = await place.bring(dossier, DRAWING, DRAWING_TYPE, pages=pages)
+        await place.fill(dossier)
+        if state != "ready":
+            await place.submit(dossier)
+        if state in ("done", "asked", "processing"):
+            await place.process(dossier)
+    papers["permit"] = await _approve(place, found["done"])
+    await _ask_again(place, found["asked"], land)
+    refusing = Refusing(await place.change(found["refused"]), REFUSING, "Luật Xây dựng")
+    clerk = place.officer
+    await place.write(clerk, lambda tx: refuse_dossier(tx, clerk, refusing, place.office, place.now))
+    withdrawing = Withdrawing(await place.change(found["withdrawn"]), WITHDRAWING)
+    await place.write(lan, lambda tx: withdraw_dossier(tx, lan, withdrawing, place.office, place.now))
+    found["draft"] = await _draft(place, land)
+    found["unfilled"] = await _draft(place, land)
+    await place.bring(found["unfilled"], DRAWING, DRAWING_TYPE, pages=30)
+    found["unanswered"] = await place.open(PERMIT, objects=_of(land))
+    found["shown"] = await _show(place, papers)
+    return found
+
+
+async def _ask_again(place: World, dossier: UUID, land: Holding) -> None:
+    """Overridden for the land, asked for a better drawing, which Lan has brought and not yet handed over; and
+    flagged as if its land certificate had been revoked."""
+    lan = place.me
+    await place.override(dossier, LAND, "data_wrong")
+    await place.ask(dossier, DRAWING, "UNFIT")
+    await place.bring(dossier, DRAWING, DRAWING_TYPE, pages=20)
+    await place.write(lan, lambda tx: flag_reliant(tx, lan, dossier, land.document, place.office, place.now))
+
+
+async def _show(place: World, papers: dict[str, Holding]) -> UUID:
+    """A signature to be certified: Lan's passport, of which a scan is held, is to be shown at the counter."""
+    lan = place.me
+    claims = {"person.full_name@holder": NAMES["owner"], "person.passport_number@holder": "C owner 1"}
+    scan = Deposit(papers["land"].subject, PASSPORT_TYPE, Origin.SELF, claims)
+    papers["passport"] = await place.write(lan, lambda tx: deposit(tx, lan, scan, place.safe, place.now))
+    dossier = await place.open(SIGNATURE)
+    await place.bring(dossier, "chung-thuc-chu-ky.c02", "van-ban-can-chung-thuc-chu-ky")
+    await place.submit(dossier)
+    return dossier
+
+
+async def _approve(place: World, dossier: UUID) -> Holding:
+    approval = Approval(await place.change(dossier), (Result(PERMIT_TYPE, PERMIT_CLAIMS, date(2030, 1, 1)),))
+    await place.write(
+        place.officer, lambda tx: approve_dossier(tx, place.officer, approval, place.office, place.now)
+    )
+    return await place.held(PERMIT_TYPE)
+
+
+async def _draft(place: World, land: Holding) -> UUID:
+    return await place.open(PERMIT, answers={QUESTION: False}, objects=_of(land))
+
+
+def _of(land: Holding) -> tuple[ObjectChoice, ...]:
+    return (ObjectChoice(ObjectKind.LAND_PARCEL, land.document), *NEW_HOUSE)
+
+
+NEW_HOUSE = (ObjectChoice(ObjectKind.BUILDING, None),)
+
+
+async def _for_the_child(place: World, child: UUID, papers: dict[str, Holding]) -> dict[str, UUID]:
+    """Nga's filings for Bé: one submitted, one still a draft, one under way while its register is silent."""
+    nga, made = place.me, {}
+    for state in ("child", "child_draft", "child_pending"):
+        place.registers.known[LAND_REGISTER] = land_claims("child")
+        place.registers.down = {LAND_REGISTER[0]} if state == "child_pending" else set()
+        dossier = made[state] = await place.open(
+            PERMIT, answers={QUESTION: False}, objects=NEW_HOUSE, on_behalf_of=child
+        )
+        if state != "child_draft":
+            papers.setdefault("child", await place.held(LAND_TYPE))
+            await _bring(place, nga, child, dossier, pages=50 + len(made))
+            await place.fill(dossier)
+            await place.submit(dossier)
+    await place.process(made["child_pending"])
+    place.registers.down = set()
+    del place.registers.known[LAND_REGISTER]
+    return made
+
+
+async def _bring(place: World, caller: Caller, subject: UUID, dossier: UUID, pages: int) -> Holding:
+    about = {"subject": subject, "dossier": dossier, "requirement": DRAWING}
+    upload = await place.upload(caller, DRAWING_TYPE, files.pdf(pages=pages), **about)
+    paper = Paper(upload, DRAWING_TYPE, {}, subject, dossier, DRAWING)
+    return await place.write(caller, lambda tx: add_document(tx, caller, paper, place.office, place.now))
+
+
+async def _deposit(place: World, caller: Caller, subject: UUID, of: str) -> Holding:
+    paper = Deposit(subject, LAND_TYPE, Origin.SELF, land_claims(of))
+    return await place.write(caller, lambda tx: deposit(tx, caller, paper, place.safe, place.now))
+
+
+async def _births(place: World, hoa: Caller) -> tuple[UUID, UUID, ConsentView]:
+    """Two drafts of Lan's that need Hoa's approval: she gave it to the first, the second still waits."""
+    place.registers.known.update(HER_REGISTERS)
+    answers = {one.id: False for one in LAWS.on(place.now.date()).procedures["dang-ky-khai-sinh"].situations}
+    drafts = []
+    for _ in range(2):
+        parties = (Party("mother", citizen_number=NUMBERS["spouse"]), Party("child"))
+        drafts.append(
+            await place.open(BIRTH, parties=parties, answers={**answers, "co-giay-chung-sinh": True})
+        )
+        if len(drafts) == 1:
+            await _accept(place, hoa, await _request(place, hoa))
+    await place.fill(drafts[1])
+    return drafts[0], drafts[1], await _request(place, hoa)
+
+
+async def _accept(place: World, who: Caller, asked: ConsentView) -> None:
+    async with place.database.reading(who.actor) as tx:
+        agency = await tx.get_one(Agency, asked.recipient_agency)
+    words = request_words(asked, agency, LAWS.on(place.now.date()), "vi")
+    shown = notice(asked.items, words, "vi").sha256
+    await place.write(who, lambda tx: accept_request(tx, who, asked.id, shown, place.office, place.now))
+
+
+async def _request(place: World, who: Caller) -> ConsentView:
+    async with place.database.reading(who.actor) as tx:
+        return (await my_requests(tx, who, None, 1, place.now))[0]
+
+
+async def _consent(place: World, who: Caller) -> ConsentView:
+    async with place.database.reading(who.actor) as tx:
+        return (await my_consents(tx, who, None, 1, place.now))[0]
+
+
+async def _shares(place: World, permit: Holding, agency: UUID) -> tuple[dict[str, UUID], dict[str, str]]:
+    shares, codes = {}, {}
+    for name, audience in (("anybody", None), ("foreign", agency)):
+        wanted = NewShare(permit.document, ("permit.number@permit_holder",), audience, 50, 3600)
+        async with place.database.writing(place.me.actor) as tx:
+            made = await create_share(tx, place.me, wanted, place.safe, place.now)
+        shares[name], codes[name] = made.share.id, made.code
+    return shares, codes
+
+
+async def _uploads(
+    place: World,
+    people: Mapping[str, UUID],
+    officers: Mapping[str, UUID],
+    agencies: Mapping[str, UUID],
+    dossiers: Mapping[str, UUID],
+) -> dict[str, UUID]:
+    """Files that have arrived and wait: Lan's drawing, Bé's, and a paper at each counter."""
+    nga = Caller(CallerKind.CITIZEN, people["guardian"], represented={people["child"]: "parent"})
+    uploads = {}
+    for name, caller, subject, dossier in (
+        ("owner", place.me, people["owner"], "draft"),
+        ("guardian", nga, people["child"], "child_draft"),
+    ):
+        about = {"subject": subject, "dossier": dossiers[dossier], "requirement": DRAWING}
+        uploads[name] = await place.upload(caller, DRAWING_TYPE, files.pdf(pages=9), **about)
+    for name, agency in (("tiep_nhan", "own"), ("foreign", "foreign")):
+        roles = frozenset({Role.RECEIVE})
+        clerk = Caller(CallerKind.OFFICER, officers[name], agencies[agency], roles)
+        uploads[name] = await place.upload(clerk, LAND_TYPE, files.pdf(pages=8), subject=people["owner"])
+    return uploads
+
+
+async def _lists(place: World, people: Mapping[str, UUID]) -> dict[tuple[str, str], list[Any]]:
+    wanted = {
+        "documents": "SELECT id, subject_id FROM documents WHERE status <> 'removed' ORDER BY id DESC",
+        "dossiers": "SELECT id, applicant_id FROM dossiers ORDER BY id DESC",
+        "consents": "SELECT id, subject_id FROM consents WHERE status = 'GIVEN' ORDER BY id DESC",
+        "ledger": "SELECT id, subject_id FROM ledger ORDER BY id DESC",
+        "notices": "SELECT id, subject_id FROM notices ORDER BY id DESC",
+    }
+    newborns = {
+        row[0] for row in await place.rows("SELECT subject_id FROM mandates WHERE evidence LIKE 'dossier:%'")
+    }
+    subjects = {
+        "owner": {people["owner"], *newborns},
+        "stranger": {people["stranger"]},
+        "spouse": {people["spouse"]},
+        "guardian": {people["guardian"], people["child"]},
+    }
+    return {
+        (table, name): [row[0] for row in rows if row[1] in of]
+        for table, sql in wanted.items()
+        for rows in [await place.rows(sql)]
+        for name, of in subjects.items()
+    }
