@@ -131,6 +131,16 @@ async def test_a_refusal_tells_only_whoever_may_act(
     assert not wrong, "\n".join(wrong)
 
 
+async def test_a_hole_in_the_policy_is_found(
+    stage: Stage, notices: tuple[Notices, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dossiers.desk.intake.require", lambda *asked: None)
+    wrong = await faults(stage, DEEDS["receiveDossier"], acts(stage.planted, notices[0])["receiveDossier"])
+    assert {"owner", "tham_dinh", "phe_duyet", "kiem_toan", "quan_tri"} == {
+        one.partition(" ")[0] for one in wrong if "Mutation.receiveDossier" in one
+    }
+
+
 async def faults(stage: Stage, scene: Scene, act: Act) -> list[str]:
     """What is wrong when each caller tries; everything is as before afterwards.
 

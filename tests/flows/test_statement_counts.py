@@ -235,13 +235,13 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
     for ward in wards:
         async with face.house.database.writing(me.actor) as tx:
             papers.append(await deposit(tx, me, Deposit(ward, PAPER, Origin.SELF, CLAIMS), safe, NOW))
-    dossiers = [
-        filing(one, paper, agency, place)
-        for place, (one, paper, agency) in enumerate(zip(PROCEDURES, papers, agencies, strict=True))
-    ]
+    # In the order of their ids, which is the order of the list.
+    keys = sorted(new_id() for _ in range(2 * MANY))
+    filed = list(enumerate(zip(keys[:MANY], PROCEDURES, papers, agencies, strict=True)))
+    dossiers = [filing(key, place, one, paper, agency) for place, (key, one, paper, agency) in filed]
     queue = [
-        filing(one, paper, agencies[0], place, filer=new_id())
-        for place, (one, paper) in enumerate(zip(PROCEDURES, papers, strict=True))
+        filing(key, place, one, paper, agencies[0], filer=new_id())
+        for key, (place, (_, one, paper, _)) in zip(keys[MANY:], filed, strict=True)
     ]
     consents = [
         permission(paper, agency, one, "GIVEN")
@@ -269,7 +269,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
     ]
     told = [row(Notice, subject_id=ward, code="submitted", dossier_id=new_id()) for ward in wards]
     rows = [
-        *(one for filed in (*dossiers, *queue) for one in filed),
+        *(one for parts in (*dossiers, *queue) for one in parts),
         *consents,
         *requests,
         *shares,
@@ -282,7 +282,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
     await write_words(face, me, rows)
     return Crowd(
         face,
-        [one[0][1]["id"] for one in dossiers],
+        keys[:MANY],
         papers,
         *([one[1]["id"] for one in some] for some in (consents, requests, shares)),
     )
@@ -342,10 +342,10 @@ async def halls(face: Face, owner: AsyncEngine) -> list[UUID]:
 
 
 def filing(
-    procedure: Procedure, paper: Holding, agency: UUID, place: int, filer: UUID | None = None
+    dossier: UUID, place: int, procedure: Procedure, paper: Holding, agency: UUID, filer: UUID | None = None
 ) -> list[Row]:
     """A dossier with one of everything a list may nest. `filer`: of somebody else's, as the desk sees it."""
-    dossier, status = new_id(), STATES[place % len(STATES)]
+    status = STATES[place % len(STATES)]
     subject = paper.subject if filer is None else filer
     status = Status.NEWLY_FILED if filer is not None and status is Status.DRAFT else status
     first = procedure.requirements[0]
