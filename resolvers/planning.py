@@ -13,6 +13,7 @@ from dossiers.records import DossierEvidence, DossierRequirement
 from procedures import law
 from procedures.agencies import agency_name
 from procedures.plan import Outcome, Planned, Probe, Reason, Used
+from procedures.planning.conditions import declared_absent_by
 from procedures.reasons import words
 from resolvers.connections import read_uuid
 from resolvers.context import AppInfo, Context
@@ -52,12 +53,16 @@ class FilingPlanInput:
     on: date | None = None
 
 
-@strawberry.type(description="A yes/no question; `answer` is null while it is open.")
+@strawberry.type(
+    description="A yes/no question; `answer` is null while it is open. Answering no declares that the papers of the"
+    " requirements in `declaresAbsent` do not exist."
+)
 class SituationQuestion:
     id: str
     text: str
     help: str | None
     answer: bool | None
+    declares_absent: list[strawberry.ID]
 
 
 @strawberry.type(
@@ -151,6 +156,9 @@ def questions_of(
             text=one.question.in_language(language),
             help=one.help.in_language(language) if one.help is not None else None,
             answer=answers.get(one.id),
+            declares_absent=[
+                strawberry.ID(absent) for absent in declared_absent_by(one.id, procedure.requirements)
+            ],
         )
         for one in procedure.situations
         if one.id in open_ids or one.id in answers

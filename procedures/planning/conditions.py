@@ -6,7 +6,7 @@ Pure. What cannot be decided yet counts as asked for: the plan never hides a pap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from procedures.law import Condition, ConditionKind, Duty, OutcomeClass, Requirement
+from procedures.law import Condition, ConditionKind, Duty, OutcomeClass, Requirement, SituationTest
 from procedures.plan import Filing, Reason
 from procedures.planning.evidence import Shelf, subjects_of
 from procedures.reasons import Code
@@ -66,6 +66,27 @@ def known_answers(shelf: Shelf) -> dict[str, bool]:
         ):
             answers[situation.id] = True
     return answers
+
+
+def declared_absent_by(situation: str, requirements: Iterable[Requirement]) -> tuple[str, ...]:
+    """Requirements whose papers the answer no to this situation declares not to exist, in catalogue order.
+
+    A situation that settles whether a higher paper is wanted at all declares nothing about it.
+    """
+    by_id = {one.id: one for one in requirements}
+    absent = {
+        higher
+        for one in by_id.values()
+        if one.condition is not None and SituationTest(situation, False) in one.condition.tests
+        for higher in one.condition.higher_components
+        if higher in by_id and not _asks_about(by_id[higher], situation)
+    }
+    return tuple(one for one in by_id if one in absent)
+
+
+def _asks_about(requirement: Requirement, situation: str) -> bool:
+    condition = requirement.condition
+    return condition is not None and any(test.situation == situation for test in condition.tests)
 
 
 def open_situations(filing: Filing, answers: Mapping[str, bool], evident: frozenset[str]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
             "Dossier.questions", "Dossier.requirements", "Dossier.form", "FilingPlan.questions",
             "FilingPlan.requirements", "FormField.options", "Procedure.fees", "Procedure.legalBasis",
             "Procedure.requirements", "Procedure.resultTypes", "Query.agencies", "Requirement.accepts",
-            "Requirement.registers",
+            "Requirement.registers", "SituationQuestion.declaresAbsent",
         }
     ),
     "fixed by one kind of paper, or by what one paper states": frozenset(
