@@ -121,9 +121,11 @@ class _Items:
         else:
             return self._bit(source, alternative.burden)
         if whole:
-            return mask | self._bit((*source, "whole"), SENSITIVITY + sum(map(self._worth, carried)))
+            mask |= self._bit((*source, "whole"), SENSITIVITY + sum(map(self._worth, carried)))
         for claim in claims:
-            mask |= self._bit((*source, claim), self._worth(claim))
+            # What an answer carries beyond the published list is told on top of it, never for nothing.
+            if not whole or claim not in carried:
+                mask |= self._bit((*source, claim), self._worth(claim))
         return mask
 
     def _bit(self, key: tuple[object, ...], weight: int) -> int:

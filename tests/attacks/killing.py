@@ -96,8 +96,9 @@ class Product:
         raise AssertionError(f"not ready after {PATIENCE_SECONDS:.0f} s: {self.last_words()}")
 
     def last_words(self) -> str:
-        """The end of what it printed."""
-        return self.output.read_text("utf-8")[-2000:]
+        """The end of what it and its PostgreSQL printed."""
+        logs = (self.output, self.place / "server.log")
+        return "\n".join(one.read_text("utf-8")[-2000:] for one in logs if one.exists())
 
     async def kill(self, target: Target) -> None:
         """`kill -9`, and wait until those hit are gone."""

@@ -30,7 +30,7 @@ async def recognise(database: Database, caller: Caller, evidence: ParentEvidence
 
 async def rows(owner: AsyncEngine, table: str) -> list[dict[str, object]]:
     async with owner.begin() as connection:
-        found = await connection.execute(text(f"SELECT * FROM {table}"))
+        found = await connection.execute(text(f"SELECT * FROM {table} ORDER BY id"))
         return [dict(row._mapping) for row in found]
 
 

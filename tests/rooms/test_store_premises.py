@@ -95,12 +95,14 @@ def test_unreachable_binaries_are_copied_beside_the_cluster(
     server.stop()
 
 
-# The interpreter may lie where only root can go, so the process changes its user once everything is loaded.
+# The checkout may lie where only root can go: the user changes once everything is loaded, the binaries are copied.
 PLAIN_USER = """
 import os, sys
 from pathlib import Path
-from store.embedded import Embedded
+from store.embedded import Embedded, premises
 server = Embedded(Path(sys.argv[1]), durable=False)
+copy = premises._copied(premises._shipped_binaries(), Path(sys.argv[2]))
+premises._shipped_binaries = lambda: copy
 os.setgroups([]), os.setgid(65_534), os.setuid(65_534)
 server.start()
 print(server.folder.stat().st_uid, (server.folder / "cluster").stat().st_uid)
@@ -113,7 +115,7 @@ def test_a_plain_user_runs_the_server_as_themself(box: Path) -> None:
     home = box / "home"
     home.mkdir()
     os.chown(home, 65_534, 65_534)
-    command = [sys.executable, "-c", PLAIN_USER, str(home / "data")]
+    command = [sys.executable, "-c", PLAIN_USER, str(home / "data"), str(box)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path.cwd())
     assert done.stdout + done.stderr == "65534 65534\n"
 

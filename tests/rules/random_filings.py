@@ -182,9 +182,9 @@ def cost(choice: tuple[Way, ...], filing: Filing) -> Cost:
         paper, question = used[0].paper, used[0].question
         carried = frozenset(claim for way in used for claim in way.claims)
         if whole and paper is not None:
-            carried = paper.claims
+            carried |= paper.claims
         elif whole and question is not None:
-            carried = filing.attests.get(question.document_type, frozenset())
+            carried |= filing.attests.get(question.document_type, frozenset())
         sensitivity += sum(SENSITIVITY[claim.split("@")[0]] for claim in carried) + whole
         claims += len(carried)
         if paper is not None:
