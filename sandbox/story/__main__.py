@@ -7,40 +7,23 @@ Progress goes to standard error; with --json the last line of standard output is
 import argparse
 import asyncio
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
-from sandbox.story.browser import Refused, Stumbled
-from sandbox.story.report import PromiseBroken, Report
 from sandbox.story.telling import CONTROLS
-from sandbox.story.whole import Options, tell_story
-
-FALTERED: Final = 1
-BROKEN: Final = 3
+from sandbox.story.whole import Options, play
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    report, begun, code = Report(), time.monotonic(), 0
     options = Options(given.url.rstrip("/"), given.data.resolve(), given.seed, given.control)
-    try:
-        asyncio.run(tell_story(options, report, _tell))
-        _tell("\nEvery promise held.")
-    except PromiseBroken as broken:
-        _tell(f"\nPROMISE BROKEN — {broken}")
-        code = BROKEN
-    except (Refused, Stumbled) as trouble:
-        _tell(f"\nThe story could not go on: {trouble}")
-        code = FALTERED
-    report.seconds = time.monotonic() - begun
+    code, report = asyncio.run(play(options, _show))
     if given.json:
         print(report.as_json(), flush=True)
     return code
 
 
-def _tell(words: str) -> None:
+def _show(words: str) -> None:
     print(words, file=sys.stderr, flush=True)
 
 
@@ -48,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox.story", description=__doc__)
     parser.add_argument("--url", required=True, help="where the platform answers")
     parser.add_argument(
-        "--data", type=Path, required=True, help="its data folder: the operator's, and the sandbox's"
+        "--data", type=Path, required=True, help="its data folder: the operator's and the sandbox's"
     )
     parser.add_argument("--seed", type=int, help="draw other people and procedures")
     parser.add_argument("--control", choices=CONTROLS, help="a variant that must break a promise")

@@ -22,6 +22,9 @@ ERRORS: Final = """errors {
 }"""
 
 
+Wires = Mapping[str, httpx2.AsyncBaseTransport]
+
+
 class Refused(Exception):
     """The platform refused, as it may: `code` is one of the API's, `told` the rest of the answer."""
 
@@ -37,12 +40,12 @@ class Stumbled(Exception):
 
 
 class Browser:
-    """A browser nobody is signed in with yet."""
+    """A browser nobody is signed in with yet. `wires`: other ways to some addresses than the network."""
 
-    def __init__(self, origin: str) -> None:
+    def __init__(self, origin: str, wires: Wires | None = None) -> None:
         self._origin = origin
         self._wire = httpx2.AsyncClient(
-            timeout=PATIENCE_SECONDS, trust_env=False, headers={"Accept-Language": "en"}
+            timeout=PATIENCE_SECONDS, trust_env=False, headers={"Accept-Language": "en"}, mounts=wires
         )
 
     async def close(self) -> None:

@@ -15,7 +15,7 @@ PLANNED: Final = f"""requirements {{
   requirement {{ {REQUIREMENT} }}
   evidence {{ register claims document {{ id version type origin }} }}
 }}
-questions {{ id answer }}"""
+questions {{ id answer declaresAbsent }}"""
 
 DOSSIER: Final = f"""id code version status dueDate flaggedAt
 {PLANNED}
@@ -59,7 +59,7 @@ class Citizen:
         self.subject = (await self._browser.ask("{ viewer { id } }"))["viewer"]["id"]
 
     async def plan(self, wish: Wish, on: date | None = None) -> Facts:
-        """What filing it would need, today or on another day, with every question answered no."""
+        """What filing it would need, today or on another day, with every question answered."""
         query = f"query($input: FilingPlanInput!) {{ filingPlan(input: $input) {{ toSupply {PLANNED} }} }}"
         given = {
             "procedure": wish.procedure,
@@ -70,8 +70,10 @@ class Citizen:
         first: Facts = (await self._browser.ask(query, input=given))["filingPlan"]
         if not first["questions"]:
             return first
-        no = [{"id": one["id"], "value": False} for one in first["questions"]]
-        answered: Facts = (await self._browser.ask(query, input={**given, "situations": no}))["filingPlan"]
+        answers = [_answer(one) for one in first["questions"]]
+        answered: Facts = (await self._browser.ask(query, input={**given, "situations": answers}))[
+            "filingPlan"
+        ]
         return answered
 
     async def documents(self, document_type: str | None = None) -> list[Facts]:
@@ -182,6 +184,11 @@ class Citizen:
     async def take_back(self, share: str) -> None:
         await self._browser.act("revokeShare", "share { id }", share=share)
 
+    async def results(self, dossier: str) -> list[str]:
+        """Ids of the documents issued in it."""
+        query = "query($id: ID!) { node(id: $id) { ... on Dossier { results { id } } } }"
+        return [one["id"] for one in (await self._browser.ask(query, id=dossier))["node"]["results"]]
+
     async def public_page(self, url: str) -> str:
         """What anybody sees at a shared address."""
         page = await self._browser.read_page(url)
@@ -196,15 +203,14 @@ class Citizen:
         return [one["name"] for one in said["document"]["claims"]]
 
     async def _answer_questions(self, dossier: Facts) -> Facts:
-        """No to everything still open, as in most lives; a question only asks when it changes what is needed."""
         for _ in range(MOST_ROUNDS):
-            still_open = [one["id"] for one in dossier["questions"] if one["answer"] is None]
+            still_open = [one for one in dossier["questions"] if one["answer"] is None]
             if not still_open:
                 return dossier
             answered = await self._browser.act(
                 "answerSituations", f"dossier {{ {DOSSIER} }}",
                 dossier=dossier["id"], expectedVersion=dossier["version"],
-                situations=[{"id": one, "value": False} for one in still_open],
+                situations=[_answer(one) for one in still_open],
             )  # fmt: skip
             dossier = answered["dossier"]
         raise Stumbled(f"{dossier['id']} asks without end")
@@ -221,6 +227,16 @@ class Citizen:
         )  # fmt: skip
         found: Facts = filled["dossier"]
         return found
+
+    async def things(self, procedure: Facts, document_type: str) -> dict[str, str]:
+        """What the filing is about, if it is about what her newest paper of this type is: by kind of thing."""
+        held = [one for one in await self.documents(document_type) if one["status"] == "VALID"]
+        kinds = {
+            one["objectKind"]
+            for one in procedure["requirements"]
+            if document_type in (one["documentType"], *one["accepts"])
+        }
+        return {kind: held[0]["id"] for kind in kinds - {"PERSON", "CASE"}} if held else {}
 
     async def _thing(self, procedure: str, kind: str) -> str:
         """Which parcel, building or premises is meant: that of her newest paper the procedure takes for one."""
@@ -240,6 +256,11 @@ def unmet(plan: Facts) -> list[Facts]:
 
 def with_outcome(plan: Facts, *outcomes: str) -> list[Facts]:
     return [one for one in plan["requirements"] if one["outcome"] in outcomes]
+
+
+def _answer(question: Facts) -> Facts:
+    """No, as in most lives; but nobody declares that a paper does not exist who has not looked for it."""
+    return {"id": question["id"], "value": bool(question["declaresAbsent"])}
 
 
 def _declared(one: Facts, person: Person, on: date) -> Any:

@@ -1,6 +1,6 @@
 """Officers' side: the counter, the desk and the decision, each by an officer of that role."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -48,8 +48,8 @@ class About:
 class Desk:
     """The officers of every agency, each signing in when first needed."""
 
-    def __init__(self, origin: str, catalogue: Catalogue, on: date) -> None:
-        self._origin = origin
+    def __init__(self, browser: Callable[[], Browser], catalogue: Catalogue, on: date) -> None:
+        self._browser = browser
         self._catalogue = catalogue
         self._on = on
         self._officers: dict[str, Browser] = {}
@@ -61,7 +61,7 @@ class Desk:
     async def officer(self, agency: Facts, desk: str) -> Browser:
         login = f"{_KEY_BY_CODE[agency['code']]}.{desk}"
         if login not in self._officers:
-            self._officers[login] = Browser(self._origin)
+            self._officers[login] = self._browser()
             await self._officers[login].sign_in("officer", login)
         return self._officers[login]
 

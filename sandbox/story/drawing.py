@@ -4,7 +4,7 @@ The steps play a drawn plot as they play the known one: nothing here is fitted t
 """
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from datetime import date
 from typing import Final
 
@@ -36,7 +36,8 @@ async def drawn_plot(seed: int, citizen: Citizen, catalogue: Catalogue, on: date
     issued = await draw.issued()
     digitised = await draw.digitised(issued)
     kept = await draw.kept({issued.producer, issued.consumer, digitised.procedure})
-    waiting = await draw.waiting({issued.result, digitised.paper})
+    filed = {issued.producer, issued.consumer, digitised.procedure, kept.first, kept.second}
+    waiting = await draw.waiting(filed, {digitised.paper})
     return Plot(citizen.person, digitised, issued, kept, waiting, draw.lot)
 
 
@@ -49,64 +50,83 @@ class _Draw:
         self._catalogue = catalogue
         self._on = on
         self._plans: dict[str, Facts] = {}
+        self._reserved: set[str] = set()
 
     async def issued(self) -> Issued:
         for consumer in await self._shuffled():
             plan = await self._plan(consumer)
             for line in self._lines(plan, "SUPPLY", "FETCH", "SHOW"):
                 asked = line["requirement"]
-                if self._stands_without(plan, asked):
-                    async for producer, result in self._producers_of(asked):
-                        if producer != consumer["slug"]:
-                            return Issued(producer, result, consumer["slug"], tuple(asked["registers"]))
+                if not self._stands_without(plan, asked):
+                    continue
+                async for producer, result in self._producers_of(asked):
+                    if producer != consumer["slug"] and not _accepted(asked) & {*consumer["resultTypes"]} - {
+                        result
+                    }:
+                        self._reserve(consumer["requirements"])
+                        return Issued(producer, result, consumer["slug"], tuple(asked["registers"]))
         raise Stumbled("the catalogue has no procedure whose result another one asks for")
 
-    async def _producers_of(self, asked: Facts) -> AsyncIterator[tuple[str, str]]:
-        """Procedures the person can file whose result serves, with that result."""
-        for producer in await self._shuffled():
-            results = set(producer["resultTypes"]) & {asked["documentType"], *asked["accepts"]}
-            # Of two results that would both do, nobody could say beforehand which one serves.
-            if len(results) == 1 and await self._can_supply(producer):
-                yield producer["slug"], results.pop()
-
     async def digitised(self, issued: Issued) -> Digitised:
-        """Never a paper that would also serve where the issued result is to, nor the other way round."""
-        spoken_for = await self._accepted_by(issued.consumer)
-        results = {
+        coming = {
             result
             for slug in (issued.producer, issued.consumer)
             for result in (await self._catalogue.procedure(slug))["resultTypes"]
         }
         for procedure in await self._shuffled():
-            if procedure["slug"] == issued.consumer or not await self._can_supply(procedure):
+            if procedure["slug"] == issued.consumer or not await self._keeps_apart(
+                procedure, issued.producer
+            ):
                 continue
-            coming = results | set(procedure["resultTypes"])
             plan = await self._plan(procedure)
             for line in self._lines(plan, "SUPPLY", "FETCH"):
                 asked = line["requirement"]
-                papers = [asked["documentType"], *asked["accepts"]]
-                if asked["minLevel"] < 2 or coming & set(papers) or not self._others_stand(plan, asked):
+                papers = _accepted(asked)
+                unfit = asked["minLevel"] < 2 or papers & {*coming, *procedure["resultTypes"]}
+                if unfit or not self._others_stand(plan, asked):
                     continue
-                for paper in self._shuffle(papers):
-                    if paper not in spoken_for and await self._can_be_scanned(paper):
+                for paper in self._shuffle(sorted(papers - self._reserved)):
+                    if await self._can_be_scanned(paper):
+                        self._reserve([asked])
                         return Digitised(paper, procedure["slug"], tuple(asked["registers"]))
         raise Stumbled("the catalogue has no paper an officer could digitise for a filing")
 
     async def kept(self, played: set[str]) -> Kept:
-        everything = await self._shuffled()
+        everything = [one for one in await self._shuffled() if one["slug"] not in played]
         for first in everything:
-            if first["slug"] in played or not await self._can_supply(first):
-                continue
             brought = {one["requirement"]["documentType"] for one in unmet(await self._plan(first))}
+            if not brought or brought & self._reserved or not await self._keeps_apart(first):
+                continue
             for second in everything:
-                if second["slug"] in played | {first["slug"]} or not brought:
-                    continue
                 again = unmet(await self._plan(second))
-                if again and self._all_mine(again) and _covered(again, brought):
+                if second is first or not again or not self._all_mine(again):
+                    continue
+                if _covered(again, brought) and not self._reserved & {*second["resultTypes"]}:
                     return Kept(first["slug"], second["slug"])
         raise Stumbled("no two procedures of the catalogue ask for the same paper")
 
-    async def waiting(self, held: set[str]) -> Waiting:
+    async def _producers_of(self, asked: Facts) -> AsyncIterator[tuple[str, str]]:
+        """Procedures the person can file whose result serves, with that result."""
+        for producer in await self._shuffled():
+            results = _accepted(asked) & {*producer["resultTypes"]}
+            # Of two results that would both do, nobody could say beforehand which one serves.
+            if len(results) == 1 and await self._can_supply(producer):
+                yield producer["slug"], results.pop()
+
+    async def _keeps_apart(self, procedure: Facts, but: str = "") -> bool:
+        """Whether the person can file it, and none of its results stands in for a paper another part of the plot
+        turns on."""
+        rival = procedure["slug"] != but and self._reserved & {*procedure["resultTypes"]}
+        return not rival and await self._can_supply(procedure)
+
+    def _reserve(self, requirements: Iterable[Facts]) -> None:
+        for one in requirements:
+            self._reserved |= _accepted(one)
+
+    async def waiting(self, filed: set[str], held: set[str]) -> Waiting:
+        """Never for a paper she has by then: what is held waits for no register."""
+        for slug in filed:
+            held |= {*(await self._catalogue.procedure(slug))["resultTypes"]}
         for procedure in await self._shuffled():
             plan = await self._plan(procedure)
             if unmet(plan):
@@ -114,7 +134,7 @@ class _Draw:
             for line in self._lines(plan, "FETCH"):
                 asked = line["requirement"]
                 off = tuple(asked["registers"])
-                if self._is_known(asked) and not held & {asked["documentType"], *asked["accepts"]}:
+                if self._is_known(asked) and not held & _accepted(asked):
                     return Waiting(procedure["slug"], off)
         raise Stumbled("no procedure of the catalogue reads a register")
 
@@ -125,9 +145,14 @@ class _Draw:
     async def _can_supply(self, procedure: Facts) -> bool:
         """Whether the person alone can bring everything the registers do not tell."""
         plan = await self._plan(procedure)
-        return self._all_mine(unmet(plan)) and all(
-            self._is_known(one["requirement"]) for one in self._lines(plan, "FETCH")
-        )
+        if not self._all_mine(unmet(plan)):
+            return False
+        for one in unmet(plan):
+            asked = one["requirement"]
+            # A paper about another kind of thing cannot be brought for a thing new to the vault.
+            if (await self._catalogue.paper_for(asked))["objectKind"] not in (asked["objectKind"], "PERSON"):
+                return False
+        return all(self._is_known(one["requirement"]) for one in self._lines(plan, "FETCH"))
 
     def _stands_without(self, plan: Facts, asked: Facts) -> bool:
         """Whether the filing asks nothing of the person but this, and waits for nothing when its registers are
@@ -144,7 +169,7 @@ class _Draw:
 
     def _is_known(self, asked: Facts, without: tuple[str, ...] | list[str] = ()) -> bool:
         """Whether one of the requirement's registers has a paper of the person that serves."""
-        types = {asked["documentType"], *asked["accepts"]}
+        types = _accepted(asked)
         return any(
             (record := answer(self._citizen.person, database, one, self._on)) is not None
             and record.outcome == "FOUND"
@@ -175,10 +200,6 @@ class _Draw:
             self._plans[slug] = await self._citizen.plan(Wish(slug))
         return self._plans[slug]
 
-    async def _accepted_by(self, slug: str) -> set[str]:
-        procedure = await self._catalogue.procedure(slug)
-        return {one for each in procedure["requirements"] for one in (each["documentType"], *each["accepts"])}
-
     async def _shuffled(self) -> list[Facts]:
         return self._shuffle(sorted(await self._catalogue.procedures(), key=lambda one: str(one["slug"])))
 
@@ -186,6 +207,10 @@ class _Draw:
         mixed = list(things)
         self.lot.shuffle(mixed)
         return mixed
+
+
+def _accepted(requirement: Facts) -> set[str]:
+    return {requirement["documentType"], *requirement["accepts"]}
 
 
 def _covered(again: list[Facts], brought: set[str]) -> bool:

@@ -35,7 +35,7 @@ class PromiseBroken(Exception):
     """The platform works and does not do what it is for. Exit code 3."""
 
     def __init__(self, promise: str, found: str) -> None:
-        super().__init__(f"{promise}: {PROMISES[promise]} — but {found}")
+        super().__init__(f"{promise}: {PROMISES[promise]}; but {found}")
         self.promise = promise
 
 

@@ -29,7 +29,8 @@ async def file_for_the_result(teller: Teller) -> None:
     if plot.digitised.procedure != plot.issued.producer:
         await teller.decide(await _with_the_digitised(teller))
     async with teller.without(plot.digitised.off):
-        filed = await teller.file(plot.issued.producer)
+        both = plot.digitised.procedure == plot.issued.producer
+        filed = await teller.file(plot.issued.producer, about=plot.digitised.paper if both else "")
     if plot.digitised.procedure == plot.issued.producer:
         _promise_digitised(plot, filed)
     await teller.decide(filed)
@@ -50,7 +51,7 @@ async def file_with_the_result(teller: Teller) -> None:
             issued,
             f"her vault has no {plot.issued.result}; she would be asked for {missing}",
         )
-        filed = await teller.file(plot.issued.consumer)
+        filed = await teller.file(plot.issued.consumer, about=plot.issued.result)
     promise("result-reused", nothing_asked(filed), f"she had to bring {filed.brought}")
     promise("result-reused", _reuses(filed, plot.issued.result), "the result was not what served")
     await teller.decide(filed)
@@ -78,7 +79,7 @@ async def live_on(teller: Teller) -> None:
 async def _with_the_digitised(teller: Teller) -> Filed:
     plot = teller.plot
     async with teller.without(plot.digitised.off):
-        filed = await teller.file(plot.digitised.procedure)
+        filed = await teller.file(plot.digitised.procedure, about=plot.digitised.paper)
     _promise_digitised(plot, filed)
     return filed
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, Final
 
 from sandbox.people import Newborn
@@ -49,12 +48,11 @@ class Teller:
     switchboard: Switchboard
     operator: Operator
     plot: Plot
-    today: date
     show: Show
     control: str | None = None
     report: Report = field(default_factory=Report)
     issuers: dict[str, Facts] = field(default_factory=dict)
-    """Which agency last issued a paper of a type."""
+    """Document id to the agency that issued it."""
 
     def begin(self, name: str, words: str) -> None:
         self.report.steps.append(Step(name))
@@ -77,12 +75,21 @@ class Teller:
             await self.switchboard.turn(databases, "up")
 
     async def file(
-        self, procedure: str, parties: tuple[Facts, ...] = (), form: Mapping[str, Any] | None = None
+        self,
+        procedure: str,
+        *,
+        about: str = "",
+        parties: tuple[Facts, ...] = (),
+        form: Mapping[str, Any] | None = None,
     ) -> Filed:
-        """Open, bring what is asked, agree, submit. What happens is told and belongs to the step."""
+        """Open, bring what is asked, agree, submit. What happens is told and belongs to the step.
+
+        `about`: the type of the paper whose house, parcel or premises she says it is about.
+        """
         published = await self.catalogue.procedure(procedure)
         agency = self.plot.lot.choice(await self.catalogue.agencies(published["slug"]))
-        wish = Wish(published["slug"], agency["id"], parties)
+        objects = await self.citizen.things(published, about) if about else {}
+        wish = Wish(published["slug"], agency["id"], parties, objects)
         dossier = await self.citizen.open(wish)
         brought: list[str] = []
         if self.control != NOTHING_SUPPLIED:
@@ -113,7 +120,7 @@ class Teller:
         current = await self.citizen.look(filed.id)
         about = About(opened, self.citizen.person, child)
         await self.desk.approve(filed.agency, current, results, about)
-        self.issuers |= dict.fromkeys(results, filed.agency)
+        self.issuers |= dict.fromkeys(await self.citizen.results(filed.id), filed.agency)
         self.say(f"decided; issued into the vault: {', '.join(results)}")
 
     async def read(self, filed: Filed) -> Mapping[str, Any]:

@@ -21,7 +21,7 @@ async def ask_again(teller: Teller) -> None:
     plot = teller.plot
     teller.begin("enforcement", f"An officer asks for {plot.digitised.paper} again")
     async with teller.without(plot.digitised.off):
-        filed = await teller.file(plot.digitised.procedure)
+        filed = await teller.file(plot.digitised.procedure, about=plot.digitised.paper)
         line = _served_by(filed, plot.digitised.paper)
         promise("digitised-reused", line, f"{plot.digitised.paper} did not serve again")
         taken = await teller.desk.take_in(filed.agency, filed.dossier)
@@ -75,7 +75,7 @@ async def verify_elsewhere(teller: Teller) -> None:
     document = await _current_result(teller)
     claims = sorted(await teller.citizen.claims(document["id"]))
     chosen = sorted(plot.lot.sample(claims, min(CHOSEN_CLAIMS, len(claims))))
-    issuer = teller.issuers[plot.issued.result]["code"]
+    issuer = teller.issuers[document["id"]]["code"]
     other = plot.lot.choice([one for one in AGENCIES if one.code != issuer])
     agency = {"code": other.code, "name": other.name_en}
     teller.begin("verification", f"{other.name_en} verifies {plot.issued.result} by a code")
@@ -103,11 +103,11 @@ async def revoke_the_result(teller: Teller) -> None:
     plot = teller.plot
     teller.begin("revocation", f"{plot.issued.result} is revoked while a dossier relies on it")
     async with teller.without(plot.issued.off):
-        filed = await teller.file(plot.issued.consumer)
+        filed = await teller.file(plot.issued.consumer, about=plot.issued.result)
     promise("result-reused", _served_by(filed, plot.issued.result), "the result did not serve again")
     await teller.desk.take_in(filed.agency, filed.dossier)
-    document = await _current_result(teller)
-    await teller.desk.revoke(teller.issuers[plot.issued.result], document["id"])
+    document = _document_in(filed, plot.issued.result)
+    await teller.desk.revoke(teller.issuers[document], document)
 
     async def flagged() -> str | None:
         return (await teller.citizen.look(filed.id))["flaggedAt"]  # type: ignore[no-any-return]
@@ -204,8 +204,19 @@ async def _try_ask(teller: Teller, filed: Filed, taken: Facts, line: Facts) -> N
 
 
 async def _current_result(teller: Teller) -> Facts:
+    """The newest standing result of the plot's type that was issued in this story."""
     held = await teller.citizen.documents(teller.plot.issued.result)
-    return next(one for one in held if one["origin"] == "ISSUED" and one["status"] == "VALID")
+    return next(one for one in held if one["id"] in teller.issuers and one["status"] == "VALID")
+
+
+def _document_in(filed: Filed, document_type: str) -> str:
+    """The very document of this type that served in the filing."""
+    return next(
+        str(each["document"]["id"])
+        for one in with_outcome(filed.dossier, "REUSE")
+        for each in one["evidence"]
+        if each["document"] and each["document"]["type"] == document_type
+    )
 
 
 def _served_by(filed: Filed, document_type: str) -> Facts:

@@ -1,25 +1,29 @@
-"""The whole story: who plays, then the ten steps in order."""
+"""The whole story: who plays, then the ten steps in order, and how it ended."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from sandbox.people import Person
 from sandbox.story import steps, trials
-from sandbox.story.browser import Browser, Stumbled
+from sandbox.story.browser import Browser, Refused, Stumbled, Wires
 from sandbox.story.catalogue import Catalogue
 from sandbox.story.citizen import Citizen
 from sandbox.story.desk import Desk
 from sandbox.story.drawing import drawn_plot
 from sandbox.story.plot import FAMILIES, known_plot
-from sandbox.story.report import Report
+from sandbox.story.report import PromiseBroken, Report
 from sandbox.story.state import Operator, Switchboard
 from sandbox.story.telling import Show, Teller
 
-VIETNAM: Final = timedelta(hours=7)
+KEPT: Final = 0
+FALTERED: Final = 1
+BROKEN: Final = 3
 
 STEPS: Final[tuple[Callable[[Teller], Awaitable[None]], ...]] = (
     steps.digitise_at_the_counter,
@@ -35,36 +39,57 @@ STEPS: Final[tuple[Callable[[Teller], Awaitable[None]], ...]] = (
 )
 
 
+def _today() -> date:
+    """The State's days are Vietnam's."""
+    return (datetime.now(UTC) + timedelta(hours=7)).date()
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`origin`: the platform's address; `data`: its folder; `seed`: None for the plot everybody knows."""
+    """`origin`: the platform's address; `data`: its folder, with the sandbox's inside; `seed`: None for the plot
+    everybody knows; `today`: the platform's day; `wires`: other ways to some addresses than the network."""
 
     origin: str
     data: Path
     seed: int | None = None
     control: str | None = None
+    today: date = field(default_factory=_today)
+    wires: Wires | None = None
+
+    def browser(self) -> Browser:
+        return Browser(self.origin, self.wires)
+
+
+async def play(options: Options, show: Show) -> tuple[int, Report]:
+    """Tell the story: KEPT when every promise held, BROKEN and which one, FALTERED when it could not go on."""
+    report, begun, code = Report(), time.monotonic(), KEPT
+    try:
+        await tell_story(options, report, show)
+        show("\nEvery promise held.")
+    except PromiseBroken as broken:
+        show(f"\nPROMISE BROKEN: {broken}")
+        code = BROKEN
+    except (Refused, Stumbled) as trouble:
+        show(f"\nThe story could not go on: {trouble}")
+        code = FALTERED
+    report.seconds = time.monotonic() - begun
+    return code, report
 
 
 async def tell_story(options: Options, report: Report, show: Show) -> None:
     """Play all ten steps, filling the report on the way. Raises PromiseBroken, Stumbled, Refused."""
-    # The State's days are Vietnam's.
-    today = (datetime.now(UTC) + VIETNAM).date()
-    async with _browser(options.origin) as visitor:
+    async with _browser(options) as visitor:
         catalogue = Catalogue(visitor)
-        async with _somebody(options, catalogue, today) as citizen, _desk(options, catalogue, today) as desk:
-            plot = (
-                known_plot(citizen.person)
-                if options.seed is None
-                else await drawn_plot(options.seed, citizen, catalogue, today)
-            )
+        async with _somebody(options, catalogue) as citizen, _desk(options, catalogue) as desk:
             teller = Teller(
                 citizen=citizen,
                 desk=desk,
                 catalogue=catalogue,
                 switchboard=Switchboard(options.data / "sandbox" / "registers"),
-                operator=Operator(options.data, options.origin),
-                plot=plot,
-                today=today,
+                operator=await asyncio.to_thread(Operator, options.data, options.origin),
+                plot=known_plot(citizen.person)
+                if options.seed is None
+                else await drawn_plot(options.seed, citizen, catalogue, options.today),
                 show=show,
                 control=options.control,
                 report=report,
@@ -75,13 +100,13 @@ async def tell_story(options: Options, report: Report, show: Show) -> None:
 
 
 @asynccontextmanager
-async def _somebody(options: Options, catalogue: Catalogue, today: date) -> AsyncIterator[Citizen]:
+async def _somebody(options: Options, catalogue: Catalogue) -> AsyncIterator[Citizen]:
     """A demo mother nothing has happened to yet: the seed's, else the next. Raises Stumbled when all have played."""
     first = options.seed or 0
     for turn in range(len(FAMILIES)):
         person: Person = FAMILIES[(first + turn) % len(FAMILIES)]
-        async with _browser(options.origin) as browser:
-            citizen = Citizen(browser, person, catalogue, today)
+        async with _browser(options) as browser:
+            citizen = Citizen(browser, person, catalogue, options.today)
             await citizen.arrive()
             if not await citizen.documents():
                 yield citizen
@@ -90,8 +115,8 @@ async def _somebody(options: Options, catalogue: Catalogue, today: date) -> Asyn
 
 
 @asynccontextmanager
-async def _browser(origin: str) -> AsyncIterator[Browser]:
-    browser = Browser(origin)
+async def _browser(options: Options) -> AsyncIterator[Browser]:
+    browser = options.browser()
     try:
         yield browser
     finally:
@@ -99,8 +124,8 @@ async def _browser(origin: str) -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def _desk(options: Options, catalogue: Catalogue, today: date) -> AsyncIterator[Desk]:
-    desk = Desk(options.origin, catalogue, today)
+async def _desk(options: Options, catalogue: Catalogue) -> AsyncIterator[Desk]:
+    desk = Desk(options.browser, catalogue, options.today)
     try:
         yield desk
     finally:
