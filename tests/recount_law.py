@@ -43,6 +43,7 @@ LAW: Mapping[str, Mapping[str, Any]] = {
                 component("note", "birth-note", alternative_group="birth"),
                 component("oath", "oath", alternative_group="birth"),
                 component("seller", "card"),
+                component("buyer", "card"),
             ],
         }
     },
@@ -60,6 +61,7 @@ LAW: Mapping[str, Mapping[str, Any]] = {
         "shop.note": note(),
         "shop.oath": note(rank=2),
         "shop.seller": note("evidence", subject_role="seller"),
+        "shop.buyer": note("evidence", subject_role="buyer"),
     },
     "conditions": {"shop.oath": {"kind": "fallback"}},
     "document_types": {

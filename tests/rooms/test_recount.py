@@ -301,6 +301,14 @@ async def test_a_role_is_played_by_whom_the_filing_names(shop: Planted) -> None:
     assert await shop.figures() == AGAIN
 
 
+async def test_the_applicant_plays_a_role_meant_for_them_until_somebody_else_is_named(shop: Planted) -> None:
+    await shop.hold("card")
+    await shop.ask("buyer")
+    assert await shop.figures() == AGAIN
+    await shop.party("buyer", await shop.subject())
+    assert await shop.figures() == NOTHING
+
+
 @pytest.mark.parametrize(
     ("probe", "found"),
     [
