@@ -128,6 +128,7 @@ class Embedded:
             give_birth(premises, self._durable)
         refuse_other_version(premises)
         _end_leftovers(premises.cluster)
+        _forget_the_dead(premises)
         settings = {**SETTINGS, **({} if self._durable else VOLATILE)}
         settings["unix_socket_directories"] = str(premises.socket_folder())
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -169,7 +170,6 @@ def _end_leftovers(cluster: Path) -> None:
         deadline = time.monotonic() + patience_seconds
         while _processes_of(cluster) and time.monotonic() < deadline:
             time.sleep(0.01)
-    _forget_recycled_pid(cluster)
 
 
 def _processes_of(cluster: Path) -> set[int]:
@@ -185,20 +185,26 @@ def _processes_of(cluster: Path) -> set[int]:
 
 
 def _postmaster(cluster: Path) -> set[int]:
+    return _named_in(cluster / "postmaster.pid")
+
+
+def _named_in(lock: Path) -> set[int]:
+    """The process a PostgreSQL lock file names on its first line."""
     try:
-        return {int((cluster / "postmaster.pid").read_text().splitlines()[0])}
+        return {int(lock.read_text().splitlines()[0])}
     except (FileNotFoundError, IndexError, ValueError):
         return set()
 
 
-def _forget_recycled_pid(cluster: Path) -> None:
-    """Drop a stale postmaster.pid whose number now belongs to a stranger of our account.
+def _forget_the_dead(premises: Premises) -> None:
+    """Drop the lock files of a killed server whose number is still in use: by a stranger of its account, or by
+    its own remains where nothing reaps orphans.
 
-    PostgreSQL drops a dead one by itself, and refuses to start over a living one.
+    PostgreSQL drops those of a number nobody has by itself, and refuses to start over any other.
     """
-    for pid in _postmaster(cluster):
-        if Path("/proc", str(pid)).exists() and pid not in _processes_of(cluster):
-            (cluster / "postmaster.pid").unlink()
+    for lock in (premises.cluster / "postmaster.pid", premises.socket_folder() / ".s.PGSQL.5432.lock"):
+        if _named_in(lock) - _processes_of(premises.cluster):
+            lock.unlink()
 
 
 def _signal(pid: int, sign: signal.Signals) -> None:

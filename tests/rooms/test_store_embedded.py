@@ -244,6 +244,24 @@ def test_a_pid_that_now_belongs_to_a_stranger_does_not_stop_the_start(started: E
     assert ask(started.start().url, "SELECT 1") == 1
 
 
+def test_a_killed_postmaster_nobody_has_reaped_does_not_stop_the_start(started: Embedded, box: Path) -> None:
+    """Where nothing reaps orphans, as in many containers, the dead keep their numbers and their account."""
+    keep_a_row(started)
+    dead = postmaster(started)
+    for pid in processes(started):
+        os.kill(pid, signal.SIGKILL)
+    while processes(started):
+        pass
+    assert Path("/proc", str(dead), "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    assert started._lock is not None
+    started._lock.close()
+    another = Embedded(box / "data")
+    try:
+        assert kept(another) == 1
+    finally:
+        another.stop()
+
+
 def test_a_birth_cut_short_leaves_nothing_half_made(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Embedded(box / "data", durable=False)
     with monkeypatch.context() as patched:
