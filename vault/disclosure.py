@@ -159,7 +159,7 @@ def _check_consent(consent: Consent, disclosure: Disclosure, safe: Safe, now: da
 
 
 async def _load(tx: Tx, disclosure: Disclosure) -> tuple[Document, DocumentVersion]:
-    """The version and its document, if they are the subject's and still there.
+    """The version and its document, if they are the subject's, still there and not revoked.
 
     Raises NotFound, DocumentNotUsable, ClaimUnknown.
     """
@@ -173,7 +173,8 @@ async def _load(tx: Tx, disclosure: Disclosure) -> tuple[Document, DocumentVersi
     if row is None or not row.Document.subject_id == row.DocumentVersion.subject_id == disclosure.subject:
         raise NotFound
     document, version = row.Document, row.DocumentVersion
-    if document.status == Status.REMOVED:
+    # A superseded version stays what a dossier pinned; a revoked one attests nothing any more.
+    if document.status in (Status.REMOVED, Status.REVOKED):
         raise DocumentNotUsable(document.status)
     if unknown := disclosure.claims - set(version.claim_names):
         raise ClaimUnknown(tuple(sorted(unknown)))

@@ -39,7 +39,7 @@ async def flag_reliant(
 ) -> None:
     """Flag one dossier, in its filer's name; flagging it again for the same document changes nothing.
 
-    The agency decides what follows: the evidence stays pinned, but it can no longer be opened.
+    The agency decides what follows: the evidence stays pinned, but the vault opens it for nobody any more.
     """
     case = await load_case(tx, dossier, office)
     relied = [row for row in case.evidence if row.document_id == document and row.revoked_at is None]

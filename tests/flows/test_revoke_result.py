@@ -4,10 +4,12 @@ from uuid import uuid4
 
 from tests.flows.journeys import (
     EXTENSION,
+    changes,
     denied,
     held,
     issued_permit,
     keep,
+    line,
     look,
     notices,
     open_dossier,
@@ -64,6 +66,31 @@ async def test_live_dossiers_relying_on_a_revoked_result_are_flagged_and_no_plan
     assert refused["code"] == "EVIDENCE_MISSING"
     again_planned = await open_dossier(me, EXTENSION, "ubnd-hai")
     assert outcomes(again_planned)["c02"] == "SUPPLY"
+
+
+async def test_a_revoked_paper_is_opened_for_no_dossier_any_more(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    elsewhere = await stage.officer("ubnd-hai.toan-quyen")
+    _, permit = await issued_permit(me, officer)
+    live = await take_in(elsewhere, await submit(me, await open_dossier(me, EXTENSION, "ubnd-hai")))
+    given = {"dossier": live["id"], "requirements": [line(live, "c02")["requirement"]["id"]]}
+    opening = "evidence { claims { name value } }"
+    async with changes(stage, "consent_events", "dossier_events"):
+        await elsewhere.act("openEvidence", opening, **given, idempotencyKey=(key := str(uuid4())))
+    read = "SELECT count(*) FROM ledger WHERE kind IN ('vault.read', 'dossier.form_read')"
+    before = await rows(stage, read)
+    await officer.act("revokeResult", REVOKED, document=permit, **WHY)
+    # Before the flag is set as after it, and by a replay of what was once allowed.
+    for settled in (False, True):
+        async with unchanged(stage):
+            for again in (key, str(uuid4())):
+                refused = await elsewhere.attempt("openEvidence", opening, **given, idempotencyKey=again)
+                assert [one["code"] for one in refused["errors"]] == ["DOCUMENT_NOT_USABLE"]
+                assert refused["evidence"] is None
+        if not settled:
+            await stage.settle()
+    assert (await look(me, live))["flaggedAt"] is not None
+    assert await rows(stage, read) == before
 
 
 async def test_only_the_issuer_revokes_what_it_issued(stage: Stage) -> None:

@@ -21,7 +21,7 @@ from tests.files import pdf
 from tests.vaults import LAND, PARCEL, PURPOSE, Reliance, World, item_of, make_safe, make_world, words_for
 from vault.deposits import Deposit
 from vault.disclosure import Disclosure, HandedIn, UnderConsent, UnderDuty, disclose
-from vault.documents import Dispute, dispute_claim, remove_document
+from vault.documents import Dispute, dispute_claim, remove_document, revoke_document
 from vault.errors import (
     ClaimUnknown,
     ConsentFault,
@@ -348,6 +348,20 @@ async def test_what_is_not_there_is_not_disclosed(world: World) -> None:
     async with world.database.writing(world.citizen.actor) as tx:
         await remove_document(tx, world.citizen, relied.held.document, world.now)
     await refused(world, relied.disclosure(AREA), DocumentNotUsable)
+
+
+async def test_a_revoked_paper_is_disclosed_on_no_basis_and_a_superseded_one_as_pinned(world: World) -> None:
+    held, dossier = await world.issued(deposited_in=await world.dossier()), await world.dossier()
+    consent = await world.consent(dossier, item_of(held))
+    await world.rely(dossier, held, consent)
+    relied = Reliance(world, held, dossier, consent)
+    await world.run("UPDATE documents SET status = 'superseded'")
+    assert (await read(world, relied.disclosure(AREA))).claims == {AREA: 84.5}
+    async with world.database.writing(world.officer.actor) as tx:
+        await revoke_document(tx, world.officer, held.document, "wrong", world.now)
+    for basis in (UnderConsent(consent), UnderDuty(ARTICLE)):
+        refusal = await refused(world, relied.disclosure(AREA, basis=basis), DocumentNotUsable)
+        assert refusal.status == "revoked"
 
 
 async def test_no_log_row_no_disclosure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
