@@ -218,12 +218,16 @@ def _names_person(case: Case, field: FormField) -> bool:
 
 def _sources(caller: Caller, case: Case) -> dict[str, tuple[Holding, str]]:
     """By field, the paper or register answer of the caller's own subjects that attests it, the plan's evidence
-    first."""
+    first. What an officer found unfit here fills in nothing."""
     used = {row.version_id for row in case.evidence if row.version_id is not None}
+    unfit = {version for row in case.requirements.values() for version in row.excluded}
     own = [
         one
         for one in case.holdings.values()
-        if one.subject in caller.subjects and one.status is Status.VALID and _same_object(case, one)
+        if one.subject in caller.subjects
+        and one.status is Status.VALID
+        and one.version not in unfit
+        and _same_object(case, one)
     ]
     own.sort(key=lambda one: (one.version not in used, one.level, -one.deposited_at.timestamp()))
     found = {field.key: _source(case, field, own) for field in _wanted(case)}
@@ -258,8 +262,10 @@ filing names them."""
 
 
 def _same_object(case: Case, holding: Holding) -> bool:
-    if holding.bound_to is not None and holding.bound_to != case.dossier.id:
-        return False
+    if holding.bound_to is not None:
+        # Fetched or handed in for this very filing, it is about what the filing is about: a register names the
+        # object by its own claims, long after the filing named anew what nothing held was about.
+        return holding.bound_to == case.dossier.id
     kind = case.law.document_types[holding.type].object_kind.value
     return holding.object_key is None or case.dossier.objects.get(kind, "") in ("", str(holding.object_key))
 

@@ -1,6 +1,22 @@
 """The e-form: what is known stands in it read-only with where it came from; only declarations travel."""
 
-from tests.flows.journeys import denied, line, look, permit_draft, seen, unchanged
+from tests.flows.journeys import (
+    DRAWING,
+    DRAWING_TYPE,
+    LAND_TYPE,
+    NO_NEIGHBOURS,
+    PERMIT,
+    bring,
+    denied,
+    line,
+    look,
+    open_dossier,
+    permit_draft,
+    rows,
+    seen,
+    submit,
+    unchanged,
+)
 from tests.flows.stage import Stage
 
 
@@ -51,3 +67,22 @@ async def test_no_officer_sees_the_form_of_a_filing_but_by_opening_it(stage: Sta
     node = "query($id: ID!) { node(id: $id) { ... on Dossier { form { value } } } }"
     assert (await officer.ask(node, id=draft["id"]))["node"] is None
     assert (await look(me, draft))["form"]
+
+
+async def test_what_a_register_answered_for_this_filing_stands_in_its_form(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
+    assert line(draft, "c02")["outcome"] == "FETCH"
+    fields = {one["key"]: one for one in draft["form"]}
+    parcel = {key: fields[key] for key in ("parcel_number", "map_sheet", "parcel_area", "parcel_address")}
+    assert all(one["value"] is not None for one in parcel.values()), parcel
+    assert {one["source"] for one in parcel.values()} == {f"register:{LAND_TYPE}"}
+    async with unchanged(stage):
+        refused = await me.refused(
+            "updateDossierForm", "dossier { id }", **seen(draft), patch={"parcel_number": "99"}
+        )
+    assert (refused["code"], refused["refused"]) == ("FORM_INCOMPLETE", ["parcel_number"])
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    await submit(me, draft)
+    asked = {row[0] for row in await rows(stage, "SELECT field_key FROM dossier_asks WHERE field_key <> ''")}
+    assert asked.isdisjoint(parcel)

@@ -142,6 +142,7 @@ async def test_a_line_met_at_once_by_an_old_paper_did_ask(shop: Planted) -> None
         ("home", {"claims": ["person.home@holder"]}, AGAIN),
         ("home", {"claims": ["person.home@holder", "person.home@father"]}, NOTHING),
         ("home", {"origin": "register", "bound_to": "here", "claims": ["person.home@holder"]}, AGAIN),
+        ("address", {"origin": "register", "bound_to": "here", "object_key": ELSEWHERE}, AGAIN),
         ("child", {"claims": ["person.home@child"]}, AGAIN),  # of the same premises
         ("child", {"claims": ["person.home@child"], "object_key": None}, NOTHING),
         ("child", {"claims": ["person.home@holder"]}, NOTHING),
