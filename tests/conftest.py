@@ -41,6 +41,14 @@ NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 NewDatabase = Callable[[], Awaitable[Servers]]
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Shows what the tests that passed have to tell: their seeds, counts and figures."""
+    passed: list[pytest.TestReport] = terminalreporter.stats.get("passed", [])
+    for report in sorted((one for one in passed if one.capstdout), key=lambda one: one.nodeid):
+        terminalreporter.write_sep("-", report.nodeid)
+        terminalreporter.write(report.capstdout)
+
+
 @pytest.fixture(scope="session")
 def embedded() -> Iterator[Embedded]:
     folder = Path(tempfile.mkdtemp(prefix="motlan-test-"))

@@ -75,7 +75,7 @@ def unintroduced(root: Path) -> list[str]:
 
 
 def test_no_module_is_longer_than_a_reader_holds_in_mind() -> None:
-    print("over", MANY_LINES, "lines, to be asked about:", *long_modules(ROOT, MANY_LINES), sep="\n  ")
+    print(f"over {MANY_LINES} lines, to be asked about:", *long_modules(ROOT, MANY_LINES), sep="\n  ")
     assert long_modules(ROOT) == []
 
 
