@@ -25,10 +25,12 @@ from dossiers.evidence.pins import notice_for
 from dossiers.evidence.probes import settle_registers
 from dossiers.evidence.supplements import SupplementAnswer, answer_supplement
 from dossiers.filing import (
+    Answering,
     Change,
     FormPatch,
     Opening,
     Submission,
+    answer_situations,
     open_dossier,
     submit_dossier,
     update_dossier_form,
@@ -189,6 +191,12 @@ class World:
         await self.write(
             self.officer,
             lambda tx: assign_dossier(tx, self.officer, Assignment(change, OFFICER), self.office, self.now),
+        )
+
+    async def answer_questions(self, dossier: UUID, answers: Mapping[str, bool]) -> UUID:
+        answering = Answering(await self.change(dossier), answers)
+        return await self.write(
+            self.me, lambda tx: answer_situations(tx, self.me, answering, self.office, self.now)
         )
 
     async def held(self, type_: str) -> Holding:

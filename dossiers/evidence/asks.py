@@ -80,13 +80,19 @@ def refuse_if_held(planned: Planned | None, requirement: str) -> None:
 
 
 async def sync_asks(tx: Tx, case: Case, found: Plan, now: datetime, fields: Iterable[str] = ()) -> None:
-    """Keep one open ask per paper and form field the plan leaves to the person; close what it no longer asks."""
+    """Keep one open ask per paper and form field the plan leaves to the person; close what it no longer asks.
+
+    What was brought answers its ask for good: only once it serves no longer is the person asked anew.
+    """
     by_requirement = found.by_requirement()
-    open_asks = {(row.requirement, row.field_key): row for row in await _open_asks(tx, case)}
+    standing = await _standing_asks(tx, case)
+    open_asks = {(row.requirement, row.field_key): row for row in standing if row.answered_at is None}
+    answered = {(row.requirement, row.answered_by) for row in standing if row.answered_by is not None}
     wanted = {one.requirement for one in found.planned if _asks(case, one)}
     for requirement in sorted(wanted):
-        if (requirement, None) not in open_asks:
-            tx.add(_component_ask(case, by_requirement[requirement], now))
+        planned = by_requirement[requirement]
+        if (requirement, None) not in open_asks and (requirement, _brought(planned)) not in answered:
+            tx.add(_component_ask(case, planned, now))
     form = next((r.id for r in case.procedure.requirements if r.outcome_class is OutcomeClass.FORM), None)
     for name in sorted(fields):
         if form is not None and (form, name) not in open_asks:
@@ -194,7 +200,8 @@ async def override_already_held(
 
 async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
     """Supplement lines the person has not answered yet."""
-    return [row for row in await _open_asks(tx, case) if row.kind == "SUPPLEMENT"]
+    standing = await _standing_asks(tx, case)
+    return [row for row in standing if row.kind == "SUPPLEMENT" and row.answered_at is None]
 
 
 def _pending_too_long(case: Case, row: DossierRequirement, now: datetime) -> bool:
@@ -205,11 +212,18 @@ def _pending_too_long(case: Case, row: DossierRequirement, now: datetime) -> boo
 
 def _close(row: DossierAsk, planned: Planned | None, still_asked: bool, now: datetime) -> None:
     """Answered once the plan uses what was brought; retracted when the plan asks for it no longer."""
-    brought = planned is not None and planned.satisfied and planned.used and planned.outcome is Outcome.SUPPLY
-    if planned is not None and brought:
-        row.answered_by, row.answered_at = planned.used[0].version, now
+    brought = _brought(planned) if planned is not None else None
+    if brought is not None:
+        row.answered_by, row.answered_at = brought, now
     elif not still_asked:
         row.retracted_at = now
+
+
+def _brought(planned: Planned) -> UUID | None:
+    """The version the person brought for the requirement, once the plan uses it."""
+    if planned.outcome is Outcome.SUPPLY and planned.satisfied and planned.used:
+        return planned.used[0].version
+    return None
 
 
 def _asks(case: Case, planned: Planned) -> bool:
@@ -227,8 +241,9 @@ def _component_ask(case: Case, planned: Planned, now: datetime) -> DossierAsk:
     ask = _blank_ask(case, requirement, now)
     ask.kind = "COMPONENT" if planned.outcome is Outcome.SUPPLY else "COUNTER"
     ask.declined, ask.override_id = row.declined, row.override_id
-    if planned.satisfied and planned.used and planned.outcome is Outcome.SUPPLY:
-        ask.answered_by, ask.answered_at = planned.used[0].version, now
+    brought = _brought(planned)
+    if brought is not None:
+        ask.answered_by, ask.answered_at = brought, now
     return ask
 
 
@@ -295,13 +310,10 @@ async def _record_supplement_ask(
     await _log(tx, caller, case, ask.requirement, "dossier.ask", ask.kind, now)
 
 
-async def _open_asks(tx: Tx, case: Case) -> list[DossierAsk]:
+async def _standing_asks(tx: Tx, case: Case) -> list[DossierAsk]:
+    """What was asked and not taken back, answered or not."""
     found = await tx.scalars(
-        select(DossierAsk).where(
-            DossierAsk.dossier_id == case.dossier.id,
-            DossierAsk.answered_at.is_(None),
-            DossierAsk.retracted_at.is_(None),
-        )
+        select(DossierAsk).where(DossierAsk.dossier_id == case.dossier.id, DossierAsk.retracted_at.is_(None))
     )
     return list(found)
 

@@ -25,6 +25,7 @@ from procedures.law import ObjectKind
 from store.database import Database
 from tests.conftest import NOW
 from tests.filings import World, world
+from vault.documents import remove_document
 from vault.holding import Holding
 from vault.safe import Safe
 
@@ -307,3 +308,30 @@ async def test_a_stale_version_changes_nothing(place: World) -> None:
         )
     assert refused.value.current == (await place.case(dossier)).dossier.version
     assert (await place.outcomes(dossier))["c02"] == "REUSE"
+
+
+ASKED = "SELECT kind, answered_by FROM dossier_asks WHERE requirement LIKE '%.c03' ORDER BY id"
+
+
+async def test_a_paper_is_asked_for_once_however_often_the_filing_is_planned_again(place: World) -> None:
+    dossier = await permit_draft(place)
+    assert await place.rows(ASKED) == [("COMPONENT", None)]
+    drawing = await place.bring(dossier, DRAWING, "ho-so-thiet-ke-nha-o-rieng-le")
+    answered = [("COMPONENT", drawing.version)]
+    for value in (True, False, True, False):
+        await place.answer_questions(dossier, {"co-cong-trinh-lien-ke": value})
+        assert await place.rows(ASKED) == answered
+    await place.fill(dossier)
+    await place.submit(dossier)
+    assert await place.rows(ASKED) == answered
+
+
+async def test_a_paper_that_serves_no_longer_is_asked_for_anew(place: World) -> None:
+    dossier = await permit_draft(place)
+    first = await place.bring(dossier, DRAWING, "ho-so-thiet-ke-nha-o-rieng-le")
+    await place.write(place.me, lambda tx: remove_document(tx, place.me, first.document, place.now))
+    await place.answer_questions(dossier, {"co-cong-trinh-lien-ke": False})
+    assert await place.rows(ASKED) == [("COMPONENT", first.version), ("COMPONENT", None)]
+    second = await place.bring(dossier, DRAWING, "ho-so-thiet-ke-nha-o-rieng-le", pages=2)
+    await place.answer_questions(dossier, {"co-cong-trinh-lien-ke": False})
+    assert await place.rows(ASKED) == [("COMPONENT", first.version), ("COMPONENT", second.version)]
