@@ -27,6 +27,7 @@ from store import ledger, outbox, past_requests
 from store.checkpoints import LogSigner
 from store.database import Database
 from store.outbox import Message
+from vault.subjects import shred
 from vault.sweeping import drop_expired_uploads, sweep_blobs
 
 SEAL_SECONDS: Final = 1.0
@@ -205,6 +206,11 @@ async def _take_answer(tools: Tools, payload: Mapping[str, Any]) -> None:
         await take_answer(tx, caller, one.dossier, told, house.office, tools.now())
 
 
+async def _shred(tools: Tools, payload: Mapping[str, Any]) -> None:
+    async with tools.work.writing(LOOP.actor) as tx:
+        await shred(tx, UUID(payload["subject"]), tools.house.office.safe, tools.now())
+
+
 async def _in_place_of(tools: Tools, one: Filed) -> Caller:
     async with tools.house.database.reading(ANONYMOUS.actor) as tx:
         return await in_place_of(tx, one.filer, tools.now())
@@ -212,6 +218,7 @@ async def _in_place_of(tools: Tools, one: Filed) -> Caller:
 
 TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "consent.withdrawn": _lose_basis,
+    "subject.shred": _shred,
     "document.revoked": _flag_reliant,
     "register.answered": _take_answer,
     "dossier.status": _report_status,

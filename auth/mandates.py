@@ -85,12 +85,22 @@ async def bind_newborn(tx: Tx, caller: Caller, child: UUID, dossier: UUID, now: 
     """Let the person filing a birth act for the provisional subject made in that filing.
 
     Only in the transaction that made the subject, whose vault is then empty: a mandate over any other child
-    would open what is not theirs. Raises GuardianNotProven.
+    would open what is not theirs. It has no end until the birth is registered: `end_at_majority`; a refused
+    filing ends it with the child. Raises GuardianNotProven.
     """
     require(caller, Action.REGISTER_NEWBORN)
     if child in caller.subjects or not await _is_made_here(tx, child):
         raise GuardianNotProven("child")
     return await _record_guardian(tx, caller, child, f"dossier:{dossier}", None, now)
+
+
+async def end_at_majority(tx: Tx, child: UUID, dossier: UUID, born: date) -> None:
+    """From the registration of its birth on a newborn's mandate ends as any guardian's: the day it turns eighteen.
+
+    For an officer of the agency the dossier was filed with; of a mandate with an end already nothing changes.
+    """
+    until = text("SELECT end_guardianship(:child, :dossier, :until)")
+    await tx.execute(until, {"child": child, "dossier": dossier, "until": _eighteenth_birthday(born)})
 
 
 async def live_mandates(tx: Tx, actor: UUID, now: datetime) -> tuple[LiveMandate, ...]:

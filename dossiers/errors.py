@@ -204,7 +204,7 @@ class LegalReasonUnfounded(Refusal):
 
 
 class ResultRefused(Refusal):
-    """Not a result type of this procedure, or claims the type does not attest."""
+    """Not a result type of this procedure, claims the type does not attest, or one missing that it must state."""
 
     code = "RESULT_REFUSED"
 

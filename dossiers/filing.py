@@ -52,6 +52,7 @@ from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
 from vault.notes import Note, write_note
+from vault.subjects import shred_newborns
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,10 @@ async def pin_rest_and_others(tx: Tx, caller: Caller, case: Case, now: datetime)
 async def withdraw_dossier(
     tx: Tx, caller: Caller, withdrawing: Withdrawing, office: Office, now: datetime
 ) -> UUID:
-    """Take a filing back before it is decided (status 7). Raises MoveNotAllowed, StaleVersion."""
+    """Take a filing back before it is decided (status 7); a newborn that existed for it alone goes with it.
+
+    Raises MoveNotAllowed, StaleVersion.
+    """
     change = withdrawing.change
     case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
     require(caller, Action.WITHDRAW_DOSSIER, case.facts)
@@ -247,6 +251,8 @@ async def withdraw_dossier(
         await write_note(tx, note, office.safe, now)
     await _log(tx, caller, case, "dossier.withdrawn", now)
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
+    await tx.flush()
+    await shred_newborns(tx, caller, case.dossier.id, now)
     return case.dossier.id
 
 

@@ -87,8 +87,8 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "The register does not answer at present. Please try again later.",
     ),
     "RESULT_REFUSED": (
-        "Kết quả không đúng loại của thủ tục hoặc có thông tin mà loại giấy này không ghi nhận.",
-        "The result is not of this procedure's types, or states what that document does not attest.",
+        "Kết quả không đúng loại của thủ tục, ghi điều loại giấy này không ghi nhận, hoặc thiếu điều bắt buộc.",
+        "The result is not of this procedure's types, or states too much or too little for its type.",
     ),
     "TYPE_NOT_ACCEPTED": (
         "Loại giấy tờ này không được chấp nhận cho mục đã chọn.",

@@ -32,6 +32,18 @@ class Subject(Record):
     merged_into: Mapped[UUID | None]
 
 
+class Shredding(Record):
+    """The order to destroy a subject's key, and whether it was carried out. Written through doors alone."""
+
+    __tablename__ = "shreddings"
+
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subjects.id"), primary_key=True)
+    dossier_id: Mapped[UUID]
+    """The filing it ended with: an opaque reference, for the log."""
+    ordered_at: Mapped[datetime]
+    destroyed_at: Mapped[datetime | None]
+
+
 class Document(Record):
     """One paper of one subject. `object_key` names what it is about; `bound_to` the only dossier it may serve."""
 

@@ -13,9 +13,10 @@ from uuid import UUID
 
 from sqlalchemy import select, text, update
 
-from auth.caller import Caller
+from auth.caller import LOOP, Caller
 from auth.errors import NotFound
 from auth.policy import Action, require
+from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
 from vault.errors import NumberTaken
@@ -27,6 +28,8 @@ PERSON: Final = "person"
 ORGANISATION: Final = "organisation"
 NEWBORN: Final = "newborn"
 """A child not yet numbered: provisional until a register issues a number."""
+SHREDDING_LAW: Final = "Luật Bảo vệ dữ liệu cá nhân số 91/2025/QH15"
+"""Data is destroyed once what it was taken for has ended. The article is for counsel to confirm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +92,53 @@ async def askable(tx: Tx, subjects: Collection[UUID], dossier: UUID | None = Non
     return frozenset(found)
 
 
-async def give_number(tx: Tx, subject: UUID, number: str, name: str, safe: Safe) -> None:
-    """Make a newborn a person: the number and name the registration of the birth gave.
+async def give_number(tx: Tx, subject: UUID, registered: Profile, safe: Safe) -> bool:
+    """Make a newborn a person: the number, name and birth date the registration of the birth gave.
 
-    Giving the same number again changes nothing. Raises NumberTaken (another subject has it, or this one has
-    another), NotFound (out of the actor's sight), SubjectShredded.
+    Whether it became one now: giving the same number again changes nothing. Raises NumberTaken (another subject
+    has it, or this one has another), NotFound (out of the actor's sight), SubjectShredded.
     """
-    holder = await find_by_number(tx, number, safe)
+    if registered.number is None:
+        raise ValueError("a registration without its number")
+    holder = await find_by_number(tx, registered.number, safe)
     if holder == subject:
-        return
+        return False
     known = await profile_of(tx, subject, safe)
     if holder is not None or known.number is not None:
         raise NumberTaken
-    numbered = Profile(PERSON, name, number, known.born)
     async with safe.keys.opened(subject) as key:
-        sealed = key.seal(_facts(numbered), "profile")
+        sealed = key.seal(_facts(registered), "profile")
     await tx.execute(
         update(Subject)
         .where(Subject.id == subject)
-        .values(kind=PERSON, number_index=_number_index(number, safe), profile=sealed)
+        .values(kind=PERSON, number_index=_number_index(registered.number, safe), profile=sealed)
     )
+    return True
+
+
+async def shred_newborns(tx: Tx, caller: Caller, dossier: UUID, now: datetime) -> None:
+    """Order the destruction of the provisional newborns a refused or withdrawn filing named, and end every mandate
+    over them. Those another filing still names stay until that one ends.
+
+    The keys follow through the outbox (`shred`): a key destroyed before this commits could not be brought back.
+    """
+    doomed = await tx.scalars(text("SELECT shred_newborns(:dossier, :now)"), {"dossier": dossier, "now": now})
+    for subject in doomed.all():
+        await ledger.record(
+            tx, caller.actor, _destruction(subject, dossier, "subject.shredding", "ORDERED"), now
+        )
+        await outbox.put(tx, "subject.shred", {"subject": str(subject)}, now)
+
+
+async def shred(tx: Tx, subject: UUID, safe: Safe, now: datetime) -> None:
+    """Carry out an order: destroy the subject's key and write that down. For the loops; again changes nothing,
+    and without an order nothing happens."""
+    ordered = text("SELECT finish_shredding(:subject, :now)")
+    dossier: UUID | None = await tx.scalar(ordered, {"subject": subject, "now": now})
+    if dossier is None:
+        return
+    await safe.keys.destroy(subject)
+    await ledger.record(tx, LOOP.actor, _destruction(subject, dossier, "subject.shredded", "SUCCESS"), now)
 
 
 async def profile_of(tx: Tx, subject: UUID, safe: Safe) -> Profile:
@@ -156,6 +186,18 @@ async def _make(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
         # Another request enrolled the same number meanwhile: the key made here must seal nothing.
         await safe.keys.destroy(subject)
     return enrolled
+
+
+def _destruction(subject: UUID, dossier: UUID, kind: str, outcome: str) -> ledger.Entry:
+    return ledger.Entry(
+        kind=kind,
+        subject_id=subject,
+        outcome=outcome,
+        purpose="shredding",
+        legal_basis="LEGAL_DUTY",
+        article=SHREDDING_LAW,
+        dossier_id=dossier,
+    )
 
 
 def _facts(profile: Profile) -> bytes:

@@ -18,6 +18,7 @@ from dossiers.state import Move
 from store import outbox
 from store.database import Tx
 from vault.notes import Note, write_note
+from vault.subjects import shred_newborns
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,10 @@ async def receive_dossier(tx: Tx, caller: Caller, change: Change, office: Office
 
 
 async def refuse_dossier(tx: Tx, caller: Caller, refusing: Refusing, office: Office, now: datetime) -> UUID:
-    """Do not take the dossier in (status 3), with the reason and its provision for the person to read."""
+    """Do not take the dossier in (status 3), with the reason and its provision for the person to read.
+
+    A newborn that existed for this filing alone goes with it.
+    """
     case = await _case(tx, caller, refusing.change, Action.REFUSE_DOSSIER, office)
     await move_case(tx, case, Move.REFUSE, caller, now)
     words = {"reason": refusing.reason, "legal_basis": refusing.legal_basis}
@@ -56,6 +60,8 @@ async def refuse_dossier(tx: Tx, caller: Caller, refusing: Refusing, office: Off
     for row in case.evidence:
         row.revoked_at = row.revoked_at or now
     await tell(tx, case, "not_received", now)
+    await tx.flush()
+    await shred_newborns(tx, caller, case.dossier.id, now)
     return case.dossier.id
 
 

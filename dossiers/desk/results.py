@@ -11,6 +11,7 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import AccessDenied
+from auth.mandates import end_at_majority
 from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, move_case
 from dossiers.clock import local_day
@@ -30,7 +31,7 @@ from store.database import Tx
 from vault.deposits import Deposit, deposit
 from vault.documents import revoke_document
 from vault.holding import Holding, Origin
-from vault.subjects import give_number
+from vault.subjects import PERSON, Profile, give_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ async def _issue(
         office.safe,
         now,
     )
-    await _number_newborn(tx, subject, claims, office)
+    await _register_newborn(tx, case, subject, claims, office)
     return issued
 
 
@@ -152,9 +153,25 @@ def _superseded(case: Case, kind: DocumentType) -> UUID | None:
     return None
 
 
-async def _number_newborn(tx: Tx, subject: UUID, claims: Mapping[str, Any], office: Office) -> None:
-    """A birth registration gives the provisional newborn the number and name registers know it by from now on."""
+async def _register_newborn(
+    tx: Tx, case: Case, subject: UUID, claims: Mapping[str, Any], office: Office
+) -> None:
+    """A birth registration gives the provisional newborn the number and name registers know it by from now on, and
+    its parent's mandate an end. Raises ResultRefused without the day of birth, NumberTaken."""
     number = claims.get("person.personal_id_number@child")
     name = claims.get("person.full_name@child")
-    if isinstance(number, str) and isinstance(name, str):
-        await give_number(tx, subject, number, name, office.safe)
+    if not (isinstance(number, str) and isinstance(name, str)):
+        return
+    born = _day(claims.get("person.date_of_birth@child"))
+    if not await give_number(tx, subject, Profile(PERSON, name, number, born), office.safe):
+        return
+    if born is None:
+        raise ResultRefused("", ("person.date_of_birth@child",))
+    await end_at_majority(tx, subject, case.dossier.id, born)
+
+
+def _day(value: object) -> date | None:
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError:
+        return None

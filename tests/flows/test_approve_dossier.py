@@ -1,6 +1,8 @@
 """The decision: results issued into the vault they belong to, and serving the next filing from that moment."""
 
+from datetime import datetime, time
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from sandbox.people import BY_KEY
 from tests.flows.journeys import (
@@ -135,6 +137,8 @@ async def test_a_birth_is_registered_without_paper_and_the_child_gets_its_number
     assert "SUPPLY" not in outcomes(draft).values()
     wards = "{ viewer { wards { subject relation name } } }"
     (newborn,) = (await me.ask(wards))["viewer"]["wards"]
+    guarded = "SELECT valid_until, revoked_at FROM mandates"
+    assert await rows(stage, guarded) == [(None, None)]
     assert (newborn["relation"], newborn["name"]) == ("parent", None)
     taken = await take_in(officer, await submit(me, draft))
     claims = {
@@ -147,6 +151,10 @@ async def test_a_birth_is_registered_without_paper_and_the_child_gets_its_number
         officer, "approveDossier", taken, results=[{"type": "giay-khai-sinh", "claims": claims}]
     )
     assert done["status"] == "PROCESSED"
+    # In its parent's charge until the day it turns eighteen, in Viet Nam.
+    majority = NEWBORN.born.replace(year=NEWBORN.born.year + 18)
+    ((until, ended),) = await rows(stage, guarded)
+    assert (until, ended) == (datetime.combine(majority, time(), ZoneInfo("Asia/Ho_Chi_Minh")), None)
     (child,) = (await me.ask(wards))["viewer"]["wards"]
     assert child == {"subject": newborn["subject"], "relation": "parent", "name": NEWBORN.intended_name}
     (certificate,) = await held(me, "giay-khai-sinh")
@@ -175,4 +183,8 @@ async def test_a_number_that_belongs_to_somebody_else_is_given_to_no_newborn(sta
         refused = await officer.refused(
             "approveDossier", DESK, **seen(taken), results=[{"type": "giay-khai-sinh", "claims": claims}]
         )
-    assert refused["code"] == "NUMBER_TAKEN"
+        claims["person.personal_id_number@child"] = "001226999999"
+        undated = await officer.refused(
+            "approveDossier", DESK, **seen(taken), results=[{"type": "giay-khai-sinh", "claims": claims}]
+        )
+    assert (refused["code"], undated["code"]) == ("NUMBER_TAKEN", "RESULT_REFUSED")

@@ -154,9 +154,9 @@ async def test_a_newborn_becomes_a_person_with_the_number_of_the_registration(
     parent = await citizen(database, safe, now, NUMBER)
     async with database.writing(parent.actor) as tx:
         child = await register_newborn(tx, parent.caller, None, safe, now)
-        for _ in range(2):
-            await give_number(tx, child, "001226000001", "Trần Bé Thử", safe)
-        assert await profile_of(tx, child, safe) == Profile(PERSON, "Trần Bé Thử", "001226000001")
+        registered = Profile(PERSON, "Trần Bé Thử", "001226000001", date(2026, 11, 2))
+        assert [await give_number(tx, child, registered, safe) for _ in range(2)] == [True, False]
+        assert await profile_of(tx, child, safe) == registered
         assert await find_by_number(tx, "001226000001", safe) == child
 
 
@@ -167,11 +167,11 @@ async def test_a_number_is_given_once_and_only_to_one(
     async with database.writing(parent.actor) as tx:
         child = await register_newborn(tx, parent.caller, None, safe, now)
         with pytest.raises(NumberTaken):
-            await give_number(tx, child, NUMBER, "x", safe)
+            await give_number(tx, child, Profile(PERSON, "x", NUMBER), safe)
         with pytest.raises(NumberTaken):
-            await give_number(tx, parent.subject, "001226000001", "x", safe)
+            await give_number(tx, parent.subject, Profile(PERSON, "x", "001226000001"), safe)
         with pytest.raises(NotFound):
-            await give_number(tx, new_id(), "001226000001", "x", safe)
+            await give_number(tx, new_id(), Profile(PERSON, "x", "001226000001"), safe)
     assert {row["kind"]: row["number_index"] is None for row in await rows(owner)} == {
         PERSON: False,
         NEWBORN: True,
