@@ -76,6 +76,16 @@ class Refusal:
     legal_basis: str
 
 
+@strawberry.type(
+    description="One piece of evidence the caller's agency opened. `logIndex` is its place in the access log, null"
+    " until the line is sealed, moments later."
+)
+class EvidenceOpening:
+    requirement: strawberry.ID
+    at: datetime
+    log_index: int | None
+
+
 @strawberry.type(description="One field of the e-form. A `source` other than `declared` makes it read-only.")
 class FormField:
     key: str
@@ -204,6 +214,18 @@ class Dossier(Node):
                 at=row.at,
             )
             for row, text in zip(rows, texts, strict=True)
+        ]
+
+    @strawberry.field(
+        description="What the caller's agency opened of its evidence, newest first, at most 50. Null to everybody"
+        " else: its person reads who looked in `myDataUsage`."
+    )
+    async def openings(self, info: AppInfo) -> list[EvidenceOpening] | None:
+        if info.context.caller.agency is None:
+            return None
+        return [
+            EvidenceOpening(requirement=strawberry.ID(row.requirement), at=row.at, log_index=row.log_index)
+            for row in await info.context.load.openings.load(self.row.id)
         ]
 
     @strawberry.field(description="Whether its person was asked once only, by the recount.")

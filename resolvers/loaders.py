@@ -21,6 +21,7 @@ from dossiers.records import Dossier, DossierEvidence, DossierOverride, DossierR
 from procedures.agencies import agencies_by_id
 from procedures.records import Agency
 from store.database import Tx
+from store.usage import OpeningRow, openings_of
 from vault.documents import claims_of, documents_by_id, documents_issued
 from vault.holding import Holding
 from vault.permission.consent import ConsentView, consents_by_id
@@ -63,6 +64,7 @@ class Loaders:
         self.supplement: DataLoader[UUID, list[views.AskLine]] = self._loader(
             lambda tx, ids: views.supplements_of(tx, caller, ids, office), []
         )
+        self.openings: DataLoader[UUID, list[OpeningRow]] = self._loader(openings_of, [])
         self.refusal: DataLoader[UUID, Mapping[str, str] | None] = self._loader(
             lambda tx, ids: views.refusals_of(tx, caller, ids, office), None
         )

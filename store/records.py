@@ -50,6 +50,7 @@ class LedgerEntry(Record):
     __table_args__ = (
         Index("ledger_subject_page_idx", "subject_id", "id"),
         Index("ledger_unsealed_idx", "id", postgresql_where=text("log_index IS NULL")),
+        Index("ledger_openings_idx", "dossier_id", "id", postgresql_where=text("kind = 'vault.read'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True, cycle=False, cache=1), primary_key=True)

@@ -1,17 +1,19 @@
-"""Who looked at my data: the log's lines about the caller's own subjects, newest first.
+"""Who looked at my data: the log's lines about the caller's own subjects, newest first; and what an agency opened.
 
-Row-level security lets a person see the lines about themself and their wards, and nobody else's.
+Row-level security lets a person see the lines about themself and their wards, and nobody else's. An agency learns
+of its own openings through a door: when, for which requirement, at which place of the log.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from store.database import Tx
-from store.records import LedgerEntry
+from store.records import LedgerEntry, LogLeaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,19 @@ class UsageRow:
     log_index: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class OpeningRow:
+    """One disclosure to the actor's agency. `log_index` is None until its line is sealed."""
+
+    requirement: str
+    at: datetime
+    log_index: int | None
+
+
+MOST_OPENINGS = 50
+"""Of one dossier, the latest: what an agency checks is what it has just done."""
+
+
 async def my_data_usage(
     tx: Tx, subjects: Sequence[UUID], after: int | None, first: int
 ) -> tuple[UsageRow, ...]:
@@ -42,10 +57,19 @@ async def my_data_usage(
     return tuple(_row(row) for row in rows)
 
 
-async def log_indexes(tx: Tx, ids: Sequence[int]) -> dict[int, int | None]:
-    """Where these lines stand in the sealed log; None for those not sealed yet."""
-    rows = await tx.execute(select(LedgerEntry.id, LedgerEntry.log_index).where(LedgerEntry.id.in_(ids)))
-    return {row.id: row.log_index for row in rows}
+async def log_indexes(tx: Tx, ids: Sequence[int]) -> dict[int, int]:
+    """Where these lines stand in the sealed log, which is public; lines not sealed yet are absent."""
+    rows = await tx.execute(select(LogLeaf.ledger_id, LogLeaf.log_index).where(LogLeaf.ledger_id.in_(ids)))
+    return {row.ledger_id: row.log_index for row in rows}
+
+
+async def openings_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[OpeningRow]]:
+    """What the actor's agency opened of these dossiers, newest first; none for whoever is no officer."""
+    query = text("SELECT * FROM openings_of(:dossiers, :most)")
+    found: dict[UUID, list[OpeningRow]] = defaultdict(list)
+    for row in await tx.execute(query, {"dossiers": list(dossiers), "most": MOST_OPENINGS}):
+        found[row.dossier].append(OpeningRow(row.requirement, row.at, row.log_index))
+    return found
 
 
 def _row(row: LedgerEntry) -> UsageRow:

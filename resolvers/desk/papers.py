@@ -23,7 +23,10 @@ from store.database import Tx
 from store.usage import log_indexes
 
 
-@strawberry.type(description="One piece of evidence an officer opened, and its place in the log once sealed.")
+@strawberry.type(
+    description="One piece of evidence an officer opened. `logIndex` is null while its line is not sealed, which"
+    " happens moments after this answer: `Dossier.openings` has it then."
+)
 class OpenedEvidence:
     requirement: Requirement
     claims: list[Claim]

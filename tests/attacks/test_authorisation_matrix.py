@@ -29,7 +29,7 @@ RECORDED = {"ledger", "dossier_events"}
 
 NEVER: Mapping[str, str] = {
     "Supplement.dueDate": "no term for an answer is published",
-    "OpenedEvidence.logIndex": "a line has no place in the log before it is sealed",
+    "OpenedEvidence.logIndex": "a line is sealed after the answer: `Dossier.openings` has it then",
     **{
         f"{problem}.{one}": "said of refusals that need no more than their code"
         for problem in (

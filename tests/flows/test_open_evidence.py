@@ -112,3 +112,24 @@ async def test_a_dossier_no_longer_worked_on_is_closed_to_its_officers(stage: St
     async with unchanged(stage):
         refused = await officer.refused("openEvidence", OPENED, dossier=gone["id"], requirements=[LAND])
     assert refused["code"] == "MOVE_NOT_ALLOWED"
+
+
+OPENINGS = "query($id: ID!) { node(id: $id) { ... on Dossier { openings { requirement at logIndex } } } }"
+
+
+async def test_an_officer_finds_their_openings_in_the_log_once_it_is_sealed(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    stranger = await stage.officer("ubnd-hai.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    assert (await officer.ask(OPENINGS, id=taken["id"]))["node"] == {"openings": []}
+    opened = await officer.act("openEvidence", OPENED, dossier=taken["id"], requirements=[LAND, DRAWING])
+    assert [one["logIndex"] for one in opened["evidence"]] == [None, None]
+    unsealed = (await officer.ask(OPENINGS, id=taken["id"]))["node"]["openings"]
+    assert [(one["requirement"], one["logIndex"]) for one in unsealed] == [(DRAWING, None), (LAND, None)]
+    await stage.settle()
+    sealed = (await officer.ask(OPENINGS, id=taken["id"]))["node"]["openings"]
+    lines = [one for one in await usage(me) if one["kind"] == "vault.read"]
+    assert [one["logIndex"] for one in sealed] == [one["logIndex"] for one in lines]
+    assert all(isinstance(one["logIndex"], int) for one in sealed)
+    assert (await me.ask(OPENINGS, id=taken["id"]))["node"] == {"openings": None}
+    assert (await stranger.ask(OPENINGS, id=taken["id"]))["node"] is None

@@ -38,6 +38,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
             "PlannedRequirement.rejected", "PlannedRequirement.warnings", "Supplement.asks",
         }
     ),
+    "the latest fifty": frozenset({"Dossier.openings"}),
     "fixed by the state table": frozenset({"Dossier.availableMoves"}),
     "at most as many as were asked for, a hundred": frozenset({"Query.nodes"}),
     "a few per account": frozenset({"Viewer.roles", "Viewer.wards"}),

@@ -185,6 +185,9 @@ def dossier(planted: Planted, state: str, status: str, moves: list[str], place: 
         "Override.article": OVERRIDE_ARTICLE,
         "Override.at": AT,
         "Override.text": OVERRIDING,
+        "EvidenceOpening.requirement": LAND,
+        "EvidenceOpening.at": like(r"2026-11-23T03:0\d:.*"),
+        "EvidenceOpening.logIndex": a_number,
         "RejectedEvidence.reason": has("is about another object"),
         **{f"OnceOnlyCounts.{figure}": 0 for figure in FIGURES},
         # The drawing each submitted permit was handed in with.

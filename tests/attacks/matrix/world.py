@@ -255,6 +255,7 @@ async def _permits(place: World, papers: dict[str, Holding]) -> dict[str, UUID]:
         if state in ("done", "asked", "processing"):
             await place.process(dossier)
     papers["permit"] = await _approve(place, found["done"])
+    await place.open_evidence(found["asked"], LAND)
     await _ask_again(place, found["asked"], land)
     refusing = Refusing(await place.change(found["refused"]), REFUSING, "Luật Xây dựng")
     clerk = place.officer
