@@ -203,6 +203,12 @@ class LegalReasonUnfounded(Refusal):
         self.reason = reason
 
 
+class CitationUnclear(Refusal):
+    """The provision cited names no act by its number, or no article of it."""
+
+    code = "CITATION_UNCLEAR"
+
+
 class ResultRefused(Refusal):
     """Not a result type of this procedure, claims the type does not attest, or one missing that it must state."""
 

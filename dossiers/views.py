@@ -144,6 +144,13 @@ async def refusals_of(
     return await _words(tx, caller, dossiers, "refusal", office)
 
 
+async def revocations_of(
+    tx: Tx, caller: Caller, documents: Sequence[UUID], office: Office
+) -> Mapping[UUID, Mapping[str, str]]:
+    """Why a paper was revoked: `reason` and `legal_basis`, for its person and for its issuer's desk."""
+    return await _words(tx, caller, documents, "revocation", office)
+
+
 async def withdrawal_reasons(
     tx: Tx, caller: Caller, dossiers: Sequence[UUID], office: Office
 ) -> Mapping[UUID, str]:

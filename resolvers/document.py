@@ -16,7 +16,7 @@ from resolvers.problems import BadInput, UserError
 from resolvers.scalars import Json
 from store.database import Tx
 from vault.documents import my_documents
-from vault.holding import Holding
+from vault.holding import Holding, Status
 from vault.permission.tickets import Ticket, issue_ticket
 
 
@@ -27,6 +27,14 @@ class Claim:
     value: Json | None
     source: str
     disputed: bool
+
+
+@strawberry.type(
+    description="Why a document was revoked, and the provision it rests on, as its issuer wrote them."
+)
+class Revocation:
+    reason: str
+    legal_basis: str
 
 
 @strawberry.type(description="A document in the caller's or their ward's vault.")
@@ -57,6 +65,13 @@ class Document(Node):
             )
             for name in sorted(self.holding.claims)
         ]
+
+    @strawberry.field(description="Null unless it was revoked; for its subject and its issuer.")
+    async def revocation(self, info: AppInfo) -> Revocation | None:
+        if self.holding.status is not Status.REVOKED:
+            return None
+        words = await info.context.load.revocation.load(self.holding.document)
+        return Revocation(reason=words["reason"], legal_basis=words["legal_basis"]) if words else None
 
     @classmethod
     def of(cls, holding: Holding, book: Law, language: str) -> "Document":

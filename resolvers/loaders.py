@@ -68,6 +68,9 @@ class Loaders:
         self.refusal: DataLoader[UUID, Mapping[str, str] | None] = self._loader(
             lambda tx, ids: views.refusals_of(tx, caller, ids, office), None
         )
+        self.revocation: DataLoader[UUID, Mapping[str, str] | None] = self._loader(
+            lambda tx, ids: views.revocations_of(tx, caller, ids, office), None
+        )
         self.withdrawal_reason: DataLoader[UUID, str | None] = self._loader(
             lambda tx, ids: views.withdrawal_reasons(tx, caller, ids, office), None
         )

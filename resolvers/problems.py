@@ -163,6 +163,10 @@ def _bad_input(error: BadInput, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language, field=error.field), path=[error.field])
 
 
+def _citation_unclear(error: dossiers.CitationUnclear, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language), path=["legalBasis"])
+
+
 def _refused(error: Any, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language))
 
@@ -195,6 +199,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     dossiers.LegalReasonUnknown: _refused,
     dossiers.LegalReasonUnfounded: _refused,
     dossiers.ResultRefused: _refused,
+    dossiers.CitationUnclear: _citation_unclear,
     dossiers.TypeNotAccepted: _refused,
     dossiers.ClaimsRefused: _refused,
     dossiers.EvidenceGone: _refused,

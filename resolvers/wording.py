@@ -86,6 +86,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Cơ sở dữ liệu chưa trả lời. Vui lòng thử lại sau.",
         "The register does not answer at present. Please try again later.",
     ),
+    "CITATION_UNCLEAR": (
+        "Cần nêu số hiệu văn bản và điều, ví dụ: Luật số 135/2025/QH15, Điều 54.",
+        "Name the act by its number and the article, for example: Luật số 135/2025/QH15, Điều 54.",
+    ),
     "RESULT_REFUSED": (
         "Kết quả không đúng loại của thủ tục, ghi điều loại giấy này không ghi nhận, hoặc thiếu điều bắt buộc.",
         "The result is not of this procedure's types, or states too much or too little for its type.",

@@ -6,7 +6,7 @@ A result is evidence of level 1 from the moment it is issued; the next filing an
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from auth.caller import Caller
@@ -15,6 +15,7 @@ from auth.mandates import end_at_majority
 from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, move_case
 from dossiers.clock import local_day
+from dossiers.desk.citations import provision_of
 from dossiers.desk.intake import tell
 from dossiers.errors import EvidencePending, ResultRefused
 from dossiers.evidence.papers import check_claims
@@ -31,7 +32,11 @@ from store.database import Tx
 from vault.deposits import Deposit, deposit
 from vault.documents import revoke_document
 from vault.holding import Holding, Origin
+from vault.notes import Note, write_note
 from vault.subjects import PERSON, Profile, give_number
+
+REVOCATION: Final = "revocation"
+"""The note on a revoked paper: `reason` and `legal_basis` as the officer wrote them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +57,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
+    """What the officer wrote rests sealed; of the provision, number and article stand in the log."""
+
     document: UUID
-    reason: str
-    legal_basis: str
+    reason: str = field(repr=False)
+    legal_basis: str = field(repr=False)
 
 
 async def approve_dossier(tx: Tx, caller: Caller, approval: Approval, office: Office, now: datetime) -> UUID:
@@ -95,7 +102,10 @@ async def revoke_result(
     tx: Tx, caller: Caller, revocation: Revocation, office: Office, now: datetime
 ) -> UUID:
     """Revoke a result the caller's agency issued. Live dossiers that rely on it are flagged by the outbox: they
-    may belong to agencies this officer cannot see. Raises NotFound, AccessDenied, DocumentNotUsable."""
+    may belong to agencies this officer cannot see. Its person and the issuer read the reason with the paper.
+
+    Raises NotFound, AccessDenied, DocumentNotUsable, CitationUnclear.
+    """
     revoked = await revoke_document(tx, caller, revocation.document, "revoked_by_issuer", now)
     entry = ledger.Entry(
         kind="document.revoked",
@@ -103,10 +113,12 @@ async def revoke_result(
         outcome="SUCCESS",
         purpose="revocation",
         legal_basis="LEGAL_DUTY",
-        article=revocation.legal_basis,
+        article=provision_of(revocation.legal_basis),
         documents=(revoked.document,),
     )
     await ledger.record(tx, caller.actor, entry, now)
+    words = {"reason": revocation.reason, "legal_basis": revocation.legal_basis}
+    await write_note(tx, Note(revoked.subject, revoked.document, REVOCATION, words), office.safe, now)
     await outbox.put(tx, "document.revoked", {"document": str(revoked.document)}, now)
     await notify(tx, revoked.subject, "result_revoked", now, params={"type": revoked.type})
     return revoked.document

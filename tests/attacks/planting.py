@@ -251,7 +251,8 @@ async def _refuse_and_revoke(
     given = [one for one in await journeys.consents(citizen) if one["status"] == "GIVEN"]
     await citizen.act("withdrawConsent", "consent { id }", consent=given[0]["id"])
     assert kept["status"] == "NEWLY_FILED"
-    words = {"reason": planted.word("reason of the revocation"), "legalBasis": "Luật Xây dựng, Điều 101"}
+    provision = f"{planted.word('words of the provision')}, số 50/2014/QH13, Điều 101"
+    words = {"reason": planted.word("reason of the revocation"), "legalBasis": provision}
     await officer.act("revokeResult", "document { id }", document=permit, **words)
 
 

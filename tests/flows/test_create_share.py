@@ -51,7 +51,7 @@ async def test_a_share_that_cannot_be_made_leaves_nothing(stage: Stage) -> None:
         assert await refused(audience="H00.00.00") == "BAD_INPUT"
         assert await denied(stranger, "createShare", document=permit) == "NOT_FOUND"
         assert await denied(officer, "createShare", document=permit) in ("NOT_FOUND", "ACCESS_DENIED")
-    why = {"reason": "x", "legalBasis": "y"}
+    why = {"reason": "x", "legalBasis": "Luật số 135/2025/QH15, Điều 54"}
     await officer.act("revokeResult", "document { id }", document=permit, **why)
     async with unchanged(stage):
         assert await refused() == "DOCUMENT_NOT_USABLE"

@@ -23,8 +23,11 @@ from tests.flows.journeys import (
 )
 from tests.flows.stage import Stage
 
-REVOKED = "document { id status }"
-WHY = {"reason": "Cấp sai", "legalBasis": "Luật Xây dựng số 50/2014/QH13, Điều 101"}
+REVOKED = "document { id status revocation { reason legalBasis } }"
+WHY = {
+    "reason": "Cấp sai cho bà Châu",
+    "legalBasis": "Theo đơn bà Châu, Luật Xây dựng số 50/2014/QH13, Điều 101",
+}
 
 
 async def test_live_dossiers_relying_on_a_revoked_result_are_flagged_and_no_plan_uses_it(
@@ -37,7 +40,7 @@ async def test_live_dossiers_relying_on_a_revoked_result_are_flagged_and_no_plan
     draft = await open_dossier(me, EXTENSION, "ubnd-hai")
     key = str(uuid4())
     revoked = await officer.act("revokeResult", REVOKED, document=permit, **WHY, idempotencyKey=key)
-    assert revoked["document"] == {"id": permit, "status": "REVOKED"}
+    assert revoked["document"] == {"id": permit, "status": "REVOKED", "revocation": WHY}
     async with unchanged(stage):
         assert (
             await officer.act("revokeResult", REVOKED, document=permit, **WHY, idempotencyKey=key) == revoked
@@ -93,6 +96,25 @@ async def test_a_revoked_paper_is_opened_for_no_dossier_any_more(stage: Stage) -
     assert await rows(stage, read) == before
 
 
+async def test_its_person_and_its_issuer_read_why_and_nobody_finds_it_in_the_clear(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    _, permit = await issued_permit(me, officer)
+    reading = (
+        "query($id: ID!) { node(id: $id) { ... on Document { status revocation { reason legalBasis } } } }"
+    )
+    assert (await me.ask(reading, id=permit))["node"] == {"status": "VALID", "revocation": None}
+    await officer.act("revokeResult", REVOKED, document=permit, **WHY)
+    assert (await me.ask(reading, id=permit))["node"] == {"status": "REVOKED", "revocation": WHY}
+    assert (await (await stage.citizen("thanh-binh")).ask(reading, id=permit))["node"] is None
+    await stage.settle()
+    ((article,),) = await rows(
+        stage, "SELECT entry ->> 'article' FROM ledger WHERE kind = 'document.revoked'"
+    )
+    assert article == "50/2014/QH13, Điều 101"
+    for table in ("ledger", "notices", "outbox", "sealed_notes", "documents", "past_requests"):
+        assert await rows(stage, f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%Châu%'") == [(0,)]
+
+
 async def test_only_the_issuer_revokes_what_it_issued(stage: Stage) -> None:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     _, permit = await issued_permit(me, officer)
@@ -105,7 +127,12 @@ async def test_only_the_issuer_revokes_what_it_issued(stage: Stage) -> None:
         assert await denied(stranger, "revokeResult", document=permit, **WHY) == "NOT_FOUND"
         assert await denied(officer, "revokeResult", document=mine, **WHY) == "NOT_FOUND"
         assert await denied(me, "revokeResult", document=permit, **WHY) in ("ACCESS_DENIED", "NOT_FOUND")
-        blank = await officer.refused("revokeResult", REVOKED, document=permit, reason=" ", legalBasis="x")
-        assert (blank["code"], blank["path"]) == ("BAD_INPUT", ["reason"])
+        for left_out, code in (
+            ({"reason": " "}, "BAD_INPUT"),
+            ({"legalBasis": ""}, "BAD_INPUT"),
+            ({"legalBasis": "Luật Xây dựng"}, "CITATION_UNCLEAR"),
+        ):
+            refused = await officer.refused("revokeResult", REVOKED, document=permit, **{**WHY, **left_out})
+            assert (refused["code"], refused["path"]) == (code, list(left_out))
     assert {one["status"] for one in await held(me)} == {"VALID"}
     assert await rows(stage, "SELECT count(*) FROM outbox WHERE topic = 'document.revoked'") == [(0,)]

@@ -84,7 +84,7 @@ async def test_a_lapsed_code_and_a_revoked_paper_are_not_valid(stage: Stage, lat
     _, permit = await issued_permit(me, officer)
     short = await shared(me, permit, claims=[ADDRESS], expiresInSeconds=60)
     long = await shared(me, permit, claims=[ADDRESS], expiresInSeconds=3_600, maxUses=5)
-    why = {"reason": "x", "legalBasis": "y"}
+    why = {"reason": "x", "legalBasis": "Luật số 135/2025/QH15, Điều 54"}
     await officer.act("revokeResult", "document { id }", document=permit, **why)
     async with later(timedelta(minutes=2)) as then:
         bank = then.carry(bank)

@@ -92,7 +92,8 @@ async def test_a_revoked_paper_no_longer_stands(stage: Stage) -> None:
     me, made = await shared_permit(stage)
     officer = await stage.officer("ubnd-mot.toan-quyen")
     document = (await held(me, PERMIT_TYPE))[0]["id"]
-    await officer.act("revokeResult", "errors { code }", document=document, reason="x", legalBasis="y")
+    why = {"reason": "x", "legalBasis": "Luật số 135/2025/QH15, Điều 54"}
+    await officer.act("revokeResult", "errors { code }", document=document, **why)
     _, said = await told(stage, made["url"])
     assert (said["known"], said["valid"], said["status"]) == (True, False, "REVOKED")
 

@@ -205,9 +205,15 @@ def _desk(planted: Planted) -> dict[str, Act]:
             {
                 "document": planted.id("Document", "permit"),
                 "reason": "cấp sai",
-                "legalBasis": "Luật Xây dựng",
+                "legalBasis": "Luật số 135/2025/QH15, Điều 54",
             },
-            {"Document.id": planted.id("Document", "permit"), "Document.status": "REVOKED"},
+            {
+                "Document.id": planted.id("Document", "permit"),
+                "Document.status": "REVOKED",
+                "Document.revocation": has("reason"),
+                "Revocation.reason": "cấp sai",
+                "Revocation.legalBasis": "Luật số 135/2025/QH15, Điều 54",
+            },
         ),
         "createUpload result": _upload(
             planted, "owner", type=PERMIT_TYPE, dossier=planted.id("Dossier", "processing")
