@@ -129,6 +129,8 @@ class DossierAsk(Record):
     override_id: Mapped[UUID | None]
     legal_reason: Mapped[str | None]
     unfit_version: Mapped[UUID | None]
+    due_on: Mapped[date | None]
+    """Of a supplement line: by when its answer is expected. Nothing ends by itself when that day has passed."""
     answered_by: Mapped[UUID | None]
     """The document version that met it."""
     answered_at: Mapped[datetime | None]

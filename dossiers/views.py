@@ -7,6 +7,7 @@ Reads only rows written by the use cases: no list ever runs the planner. Row-lev
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -37,11 +38,12 @@ R = TypeVar(
 
 @dataclass(frozen=True, slots=True)
 class AskLine:
-    """One open supplement line with its reason as the officer wrote it."""
+    """One open supplement line with its reason as the officer wrote it, and the day its answer is expected by."""
 
     requirement: str
     kind: str
     reason: str
+    due_on: date | None
 
 
 async def find_dossier(
@@ -133,7 +135,9 @@ async def supplements_of(
     lines: dict[UUID, list[AskLine]] = defaultdict(list)
     for row in asks:
         words = reasons.get(row.id)
-        lines[row.dossier_id].append(AskLine(row.requirement, row.fit or "MISSING", str(words or "")))
+        lines[row.dossier_id].append(
+            AskLine(row.requirement, row.fit or "MISSING", str(words or ""), row.due_on)
+        )
     return lines
 
 

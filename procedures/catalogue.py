@@ -19,7 +19,7 @@ from procedures.editions import (
     read_catalogue,
 )
 from procedures.law import Law, Text
-from procedures.law_book import concept_of, document_type_of, form_of, procedure_of
+from procedures.law_book import concept_of, document_type_of, form_of, procedure_of, term_of
 
 __all__ = ["CatalogueFiles", "Changes", "Item", "diff", "files_from", "items", "law_on", "read_catalogue"]
 
@@ -45,6 +45,7 @@ def law_on(source: CatalogueFiles | Iterable[Item], on: date) -> Law:
         fields=_names(files, "fields"),
         by_code={one.code: key for key, one in procedures.items() if one.code},
         forms={key: form_of(key, body) for key, body in files.table("forms").items()},
+        supplement_term=term_of(files, "bo-sung-ho-so"),
     )
 
 

@@ -301,6 +301,8 @@ class Law:
     by_code: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=dict)
     """Every application form by its document type; `Procedure.form` merges what one filing asks for."""
+    supplement_term: TimeLimit = TimeLimit(None, None, None)
+    """How long a person has to answer a supplement request."""
 
     def procedure(self, key: str) -> Procedure | None:
         """By id (slug) or by national code."""

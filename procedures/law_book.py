@@ -112,6 +112,14 @@ def document_type_of(files: CatalogueFiles, body: Body) -> DocumentType:
     )
 
 
+def term_of(files: CatalogueFiles, rule: str) -> TimeLimit:
+    """The term a deadline rule sets; one of no length where it is not published."""
+    body = files.table("deadline_rules").get(rule)
+    given = (body["parameters"] if body is not None else None) or {}
+    note = Text(body["name_vi"], body["rule_en"]) if body is not None else None
+    return TimeLimit(given.get("value"), given.get("unit"), note)
+
+
 def concept_of(body: Body) -> Concept:
     """One information concept."""
     return Concept(

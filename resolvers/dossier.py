@@ -55,7 +55,9 @@ class Ask:
     reason: str
 
 
-@strawberry.type(description="What the agency asked for, all at once.")
+@strawberry.type(
+    description="What the agency asked for, all at once. An answer is expected by `dueDate`; nothing ends by itself."
+)
 class Supplement:
     asks: list[Ask]
     due_date: date | None
@@ -193,7 +195,9 @@ class Dossier(Node):
             )
             for line in lines
         ]
-        return Supplement(asks=asks, due_date=None)
+        # What is asked in addition leaves what was asked before its time.
+        due = max((line.due_on for line in lines if line.due_on is not None), default=None)
+        return Supplement(asks=asks, due_date=due)
 
     @strawberry.field(description="Results issued; to their holder only.")
     async def results(self, info: AppInfo) -> list[Document]:

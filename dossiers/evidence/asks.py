@@ -15,6 +15,7 @@ from sqlalchemy import select
 from auth.caller import Caller
 from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event, touch
+from dossiers.clock import due_date
 from dossiers.errors import AlreadyHeld, LegalReasonUnfounded, LegalReasonUnknown, NothingToAsk
 from dossiers.notices import notify
 from dossiers.records import DossierAsk, DossierOverride, DossierRequirement
@@ -298,6 +299,8 @@ async def _record_supplement_ask(
     row = case.row(ask.requirement)
     record.kind, record.fit, record.asked_by = "SUPPLEMENT", ask.kind, caller.id
     record.override_id = row.override_id
+    due = due_date(now, case.law.supplement_term)
+    record.due_on = due.on if due is not None else None
     if ask.kind == "UNFIT":
         record.unfit_version = row.excluded[-1]
         for one in case.evidence:

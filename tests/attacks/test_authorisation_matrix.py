@@ -28,7 +28,6 @@ RECORDED = {"ledger", "dossier_events"}
 """An attempt worth knowing of is written down, whatever came of it."""
 
 NEVER: Mapping[str, str] = {
-    "Supplement.dueDate": "no term for an answer is published",
     "OpenedEvidence.logIndex": "a line is sealed after the answer: `Dossier.openings` has it then",
     **{
         f"{problem}.{one}": "said of refusals that need no more than their code"

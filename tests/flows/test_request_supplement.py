@@ -1,8 +1,10 @@
 """What an agency may ask for: what is missing, or a version that does not serve; never what the State holds."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from tests.flows.conftest import Later
 from tests.flows.journeys import (
     DESK,
     DRAWING,
@@ -124,3 +126,24 @@ async def test_nothing_empty_is_asked(stage: Stage) -> None:
     async with unchanged(stage):
         refused = await officer.refused("requestSupplement", DESK, **seen(taken), asks=[])
     assert refused["code"] == "NOTHING_TO_ASK"
+
+
+DUE = "query($id: ID!) { node(id: $id) { ... on Dossier { supplement { dueDate } } } }"
+
+
+async def test_an_answer_is_expected_within_the_published_term_counted_in_working_days(
+    stage: Stage, later: Later
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    assert (await me.ask(DUE, id=taken["id"]))["node"] == {"supplement": None}
+    await officer.act("requestSupplement", DESK, **seen(taken), **asking(DRAWING, "UNFIT"))
+    # Seven working days from Monday 23 November 2026; the 24th is a holiday.
+    for reader in (me, officer):
+        assert (await reader.ask(DUE, id=taken["id"]))["node"] == {"supplement": {"dueDate": "2026-12-03"}}
+    async with later(timedelta(days=2)) as then:
+        said = (await then.carry(me).ask(DUE, id=taken["id"]))["node"]
+        assert said == {"supplement": {"dueDate": "2026-12-03"}}
+    await bring(me, taken, DRAWING, DRAWING_TYPE, pages=2)
+    await me.act("answerSupplement", DESK, **seen(await look(me, taken)))
+    assert (await me.ask(DUE, id=taken["id"]))["node"] == {"supplement": None}

@@ -46,6 +46,7 @@ ADDED: dict[str, set[str]] = {
         "quyet-dinh-toa-an-ve-nang-luc",
         "anh-toan-than",
     },
+    "deadline_rules": {"bo-sung-ho-so"},
     "situations": {"xoa-thuong-tru-do-nguoi-chet", "mien-le-phi-truoc-ba-do-quan-he-gia-dinh"},
     "document_substitutions": {"giay-chung-sinh-thay-giay-khai-sinh-thai-san"},
     "forms": {

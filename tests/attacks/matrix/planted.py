@@ -178,6 +178,7 @@ def dossier(planted: Planted, state: str, status: str, moves: list[str], place: 
         "FormField.options": has("cap_iii", "cap_iv"),
         "FormField.value": NUMBERS["owner"],
         "FormField.source": "account",
+        "Supplement.dueDate": DUE,
         "Ask.kind": "UNFIT",
         "Ask.reason": REASON,
         "Override.requirement": LAND,
