@@ -15,6 +15,7 @@ from uuid import UUID
 
 from api.journal import log_fault
 from auth.caller import ANONYMOUS, LOOP, Caller
+from auth.mandates import forget_tries
 from auth.sessions import forget_expired
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
@@ -133,6 +134,7 @@ async def sweep(tools: Tools) -> bool:
     now = tools.now()
     async with tools.work.writing(LOOP.actor) as tx:
         await forget_expired(tx, now)
+        await forget_tries(tx, now)
         await past_requests.forget(tx, now)
         await outbox.forget(tx, now - OUTBOX_KEPT)
         await drop_expired_uploads(tx, now)

@@ -52,6 +52,17 @@ class TokenRefused(AuthRefusal):
     code = "TOKEN_REFUSED"
 
 
+class TriesSpent(AuthRefusal):
+    """As many different children were asked for as one person may in a day. Counted before the register is asked:
+    what it would have said stays unknown."""
+
+    code = "TRIES_SPENT"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(retry_after_seconds)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class GuardianNotProven(AuthRefusal):
     """The evidence does not make the caller this child's parent. `reason`: child, parent, level, age."""
 

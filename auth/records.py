@@ -87,3 +87,13 @@ class Mandate(Record):
     valid_until: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("officers.id"))
+
+
+class GuardianTry(Record):
+    """A child somebody asked to be recognised for, by the keyed hash of its number; forgotten after a day."""
+
+    __tablename__ = "guardian_tries"
+
+    caller_id: Mapped[UUID] = mapped_column(primary_key=True)
+    number_index: Mapped[bytes] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)

@@ -175,6 +175,10 @@ def _try_again(error: Any, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language, retryable=True), retry_after_seconds=1)
 
 
+def _tries_spent(error: auth.TriesSpent, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language, retryable=True), retry_after_seconds=error.retry_after_seconds)
+
+
 Face = Callable[[Any, str, Law], UserError]
 
 PAYLOAD: dict[type[Exception], Face] = {
@@ -207,6 +211,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     dossiers.EvidencePending: _try_again,
     store.IdempotencyConflict: _refused,
     auth.GuardianNotProven: _refused,
+    auth.TriesSpent: _tries_spent,
     vault.UploadRefused: _upload_refused,
     vault.DocumentNotUsable: _refused,
     vault.DocumentInUse: _refused,

@@ -86,6 +86,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Cơ sở dữ liệu chưa trả lời. Vui lòng thử lại sau.",
         "The register does not answer at present. Please try again later.",
     ),
+    "TRIES_SPENT": (
+        "Bạn đã hỏi quá nhiều mã số trong một ngày. Hãy thử lại sau.",
+        "You have asked about too many numbers in a day. Try again later.",
+    ),
     "CITATION_UNCLEAR": (
         "Cần nêu số hiệu văn bản và điều, ví dụ: Luật số 135/2025/QH15, Điều 54.",
         "Name the act by its number and the article, for example: Luật số 135/2025/QH15, Điều 54.",

@@ -67,7 +67,7 @@ async def register_newborn(tx: Tx, caller: Caller, name: str | None, safe: Safe,
 async def find_by_number(tx: Tx, number: str, safe: Safe) -> UUID | None:
     """The subject with this number, mergers followed."""
     found: UUID | None = await tx.scalar(
-        text("SELECT subject_by_number(:index)"), {"index": _number_index(number, safe)}
+        text("SELECT subject_by_number(:index)"), {"index": number_index(number, safe)}
     )
     return found
 
@@ -75,7 +75,7 @@ async def find_by_number(tx: Tx, number: str, safe: Safe) -> UUID | None:
 async def find_at_counter(tx: Tx, number: str, safe: Safe) -> UUID | None:
     """The subject with this number, for an agency's officer with the person before them; nobody for anyone else."""
     found: UUID | None = await tx.scalar(
-        text("SELECT person_at_counter(:index)"), {"index": _number_index(number, safe)}
+        text("SELECT person_at_counter(:index)"), {"index": number_index(number, safe)}
     )
     return found
 
@@ -111,9 +111,14 @@ async def give_number(tx: Tx, subject: UUID, registered: Profile, safe: Safe) ->
     await tx.execute(
         update(Subject)
         .where(Subject.id == subject)
-        .values(kind=PERSON, number_index=_number_index(registered.number, safe), profile=sealed)
+        .values(kind=PERSON, number_index=number_index(registered.number, safe), profile=sealed)
     )
     return True
+
+
+def number_index(number: str, safe: Safe) -> bytes:
+    """The keyed hash a number is known by; spaces in it mean nothing."""
+    return safe.keys.index("number", "".join(number.split()))
 
 
 async def shred_newborns(tx: Tx, caller: Caller, dossier: UUID, now: datetime) -> None:
@@ -175,7 +180,7 @@ async def _make(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
     row = {
         "id": subject,
         "kind": profile.kind,
-        "index": _number_index(profile.number, safe) if profile.number else None,
+        "index": number_index(profile.number, safe) if profile.number else None,
         "profile": sealed,
         "at": now,
     }
@@ -204,7 +209,3 @@ def _facts(profile: Profile) -> bytes:
     born = profile.born.isoformat() if profile.born else None
     facts = {"name": profile.name, "number": profile.number, "born": born}
     return json.dumps(facts, ensure_ascii=False).encode()
-
-
-def _number_index(number: str, safe: Safe) -> bytes:
-    return safe.keys.index("number", "".join(number.split()))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import GuardianNotProven
-from auth.mandates import ParentEvidence
+from auth.mandates import ParentEvidence, note_try
 from auth.mandates import recognise_guardian as record_guardian
 from auth.policy import Action, require
 from connectors.registers import Answer, RegisterQuery, Registers
@@ -23,7 +23,7 @@ from store import ledger
 from store.database import Tx
 from vault.deposits import LEVELS
 from vault.holding import Origin
-from vault.subjects import PERSON, Profile, enrol, find_by_number
+from vault.subjects import PERSON, Profile, enrol, find_by_number, number_index
 
 DATABASE: Final = "csdl-quoc-gia-dan-cu"
 PAPER: Final = "the-can-cuoc"
@@ -42,8 +42,14 @@ class Claimed:
 
 
 async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now: datetime) -> None:
-    """Log, before the register is asked, that the caller asks about this child. Raises AccessDenied."""
+    """Count and log, before the register is asked, that the caller asks about this child.
+
+    Raises AccessDenied, GuardianNotProven for what is no number of a person, TriesSpent.
+    """
     require(caller, Action.RECOGNISE_GUARDIAN)
+    if not (len(number) == NUMBER_DIGITS and number.isascii() and number.isdigit()):
+        raise GuardianNotProven("child")
+    await note_try(tx, caller, number_index(number, office.safe), now)
     entry = ledger.Entry(
         kind="register.asked",
         subject_id=await find_by_number(tx, number, office.safe),
@@ -57,12 +63,7 @@ async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now
 
 
 async def ask_parents(registers: Registers, number: str) -> Answer:
-    """What the register has of the child with this number.
-
-    Raises GuardianNotProven for what is no number of a person, RegisterSilent: down is not "no".
-    """
-    if not (len(number) == NUMBER_DIGITS and number.isascii() and number.isdigit()):
-        raise GuardianNotProven("child")
+    """What the register has of the child with this number. Raises RegisterSilent: down is not "no"."""
     (answer,) = await registers.ask_all([RegisterQuery(DATABASE, PAPER, number, PURPOSE)])
     if answer.probe == Probe.DOWN:
         raise RegisterSilent(DATABASE)

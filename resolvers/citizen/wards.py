@@ -29,12 +29,13 @@ class RecogniseGuardianPayload:
 
 
 async def recognise_guardian(info: AppInfo, input: RecogniseGuardianInput) -> RecogniseGuardianPayload:  # noqa: A002
-    """The register is asked between two transactions: the first logs the question, the second its effect."""
+    """The register is asked between two transactions: the first counts and logs the question, the second its
+    effect."""
     context = info.context
     number = "".join(input.citizen_id.split())
-    async with context.writing() as tx:
-        await note_question(tx, context.caller, number, context.office, context.now)
     try:
+        async with context.writing() as tx:
+            await note_question(tx, context.caller, number, context.office, context.now)
         answer = await ask_parents(context.house.registers, number)
     except Exception as refusal:
         return RecogniseGuardianPayload(ward=None, errors=[context.problem(refusal)])

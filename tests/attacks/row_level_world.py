@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth.records import Account, LoginState, Mandate, Officer, Session
+from auth.records import Account, GuardianTry, LoginState, Mandate, Officer, Session
 from dossiers.records import (
     Dossier,
     DossierAsk,
@@ -108,6 +108,7 @@ def people() -> list[Row]:
         row(Account, subject_id=ID["lan"]),
         row(Session, holder_id=ID["lan"]),
         row(LoginState),
+        row(GuardianTry, caller_id=ID["lan"]),
         mandate("lan", "child"),
     ]
 

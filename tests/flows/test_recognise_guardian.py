@@ -1,8 +1,10 @@
 """A parent acts for their own child, on the population database's word, and for nobody else's."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 from tests import files
+from tests.flows.conftest import Later
 from tests.flows.journeys import (
     denied,
     desk_for,
@@ -79,6 +81,34 @@ async def test_nobody_becomes_the_guardian_of_anybody_elses_child(stage: Stage) 
             == "UNAUTHENTICATED"
         )
     assert (await me.ask(WARDS))["viewer"]["wards"] == []
+
+
+async def test_numbers_are_not_found_by_trying(stage: Stage, later: Later) -> None:
+    me, other = await stage.citizen("minh-chau"), await stage.citizen("thu-ha")
+    asked = "SELECT count(*) FROM ledger WHERE kind = 'register.asked'"
+    for made_up in range(5):
+        refused = await me.refused("recogniseGuardian", WARD, citizenId=f"00119999999{made_up}")
+        assert refused["code"] == "GUARDIAN_NOT_PROVEN"
+    # The same number again, however it is spaced, and what is no number at all are no further try.
+    for again in ("001 199 999 990", "001", "x" * 12):
+        refused = await me.refused("recogniseGuardian", WARD, citizenId=again)
+        assert refused["code"] == "GUARDIAN_NOT_PROVEN"
+    before = await rows(stage, asked)
+    for right_or_wrong in (number_of("gia-an"), "001199999995"):
+        spent = await me.refused("recogniseGuardian", WARD, citizenId=right_or_wrong)
+        assert (spent["code"], spent["retryable"]) == ("TRIES_SPENT", True)
+    # Nothing was asked or written down about a number beyond the limit; tries are kept as keyed hashes alone.
+    assert await rows(stage, asked) == before
+    assert await rows(stage, "SELECT count(*) FROM guardian_tries WHERE length(number_index) = 32") == [(5,)]
+    for table in ("guardian_tries", "ledger"):
+        found = f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%00119999999%'"
+        assert await rows(stage, found) == [(0,)]
+    assert (await me.ask(WARDS))["viewer"]["wards"] == []
+    refused = await other.refused("recogniseGuardian", WARD, citizenId="001199999995")
+    assert refused["code"] == "GUARDIAN_NOT_PROVEN"
+    async with later(timedelta(days=1)) as then:
+        silent = await then.carry(me).refused("recogniseGuardian", WARD, citizenId="001199999996")
+        assert silent["code"] == "REGISTER_SILENT"
 
 
 async def test_a_grown_child_is_nobodys_ward(stage: Stage) -> None:

@@ -1,15 +1,25 @@
 """Acting for one's own child: on what proof, until when, and how it ends."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from auth.caller import ANONYMOUS, Caller, CallerKind, Role
-from auth.errors import AccessDenied, AuthRefusal, GuardianNotProven, NotFound, Unauthenticated
-from auth.mandates import ParentEvidence, bind_newborn, live_mandates, recognise_guardian, revoke_mandate
+from auth.caller import ANONYMOUS, LOOP, Caller, CallerKind, Role
+from auth.errors import AccessDenied, AuthRefusal, GuardianNotProven, NotFound, TriesSpent, Unauthenticated
+from auth.mandates import (
+    ParentEvidence,
+    bind_newborn,
+    forget_tries,
+    live_mandates,
+    note_try,
+    recognise_guardian,
+    revoke_mandate,
+)
 from store.database import Actor, Database
 from store.identifiers import new_id
 
@@ -140,6 +150,56 @@ async def test_after_a_revoked_mandate_the_parent_may_be_recognised_again(
         await revoke_mandate(tx, PARENT, made, now)
     assert await recognise(database, PARENT, BIRTH, now + timedelta(minutes=1)) != made
     assert len(await rows(owner, "mandates")) == 2
+
+
+async def ask(database: Database, number: int, now: datetime, caller: Caller = PARENT) -> None:
+    async with database.writing(caller.actor) as tx:
+        await note_try(tx, caller, bytes([number]), now)
+
+
+async def test_five_different_children_are_asked_for_in_a_day(
+    database: Database, owner: AsyncEngine, work: Database, now: datetime
+) -> None:
+    for hour, number in enumerate((0, 1, 2, 3, 4, 0)):
+        await ask(database, number, now + timedelta(hours=hour))
+    late = now + timedelta(hours=6)
+    with pytest.raises(TriesSpent) as spent:
+        await ask(database, 5, late)
+    # The second number's day ends first: the first one was asked for again.
+    assert spent.value.retry_after_seconds == 19 * 3600
+    await ask(database, 5, late, Caller(CallerKind.CITIZEN, FATHER))
+    await ask(database, 5, now + timedelta(hours=25))
+    async with work.writing(LOOP.actor) as tx:
+        await forget_tries(tx, now + timedelta(hours=27))
+    async with owner.begin() as connection:
+        left = await connection.execute(
+            text("SELECT caller_id, number_index FROM guardian_tries ORDER BY at")
+        )
+        assert [tuple(row) for row in left] == [
+            (MOTHER, b"\x04"),
+            (MOTHER, b"\0"),
+            (FATHER, b"\5"),
+            (MOTHER, b"\5"),
+        ]
+
+
+async def test_of_six_tries_at_once_five_count(database: Database, owner: AsyncEngine, now: datetime) -> None:
+    tried = await asyncio.gather(*(ask(database, number, now) for number in range(6)), return_exceptions=True)
+    assert [type(one) for one in tried if one is not None] == [TriesSpent]
+
+
+@pytest.mark.parametrize(
+    ("caller", "refusal"),
+    [(ANONYMOUS, Unauthenticated), (Caller(CallerKind.OFFICER, STRANGER, STRANGER), AccessDenied)],
+)
+async def test_only_citizens_try(
+    database: Database, now: datetime, caller: Caller, refusal: type[AuthRefusal]
+) -> None:
+    with pytest.raises(refusal):
+        await ask(database, 1, now, caller)
+    with pytest.raises(DBAPIError, match="not a citizen"):
+        async with database.writing(caller.actor) as tx:
+            await tx.execute(text("SELECT try_guardian('x', now())"))
 
 
 async def test_a_newborn_is_bound_to_who_registers_it(
