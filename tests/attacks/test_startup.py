@@ -42,7 +42,7 @@ async def test_a_second_start_finds_everything_as_it_was(product: Product) -> No
         person = Person(browser, origin=product.origin)
         await person.sign_in("citizen", "minh-chau")
         paper = await journeys.keep(person, PAPER, {})
-        keys, said = _keys(product), product.last_words()
+        keys, said = _keys(product), product.output.read_text("utf-8")
         assert await product.stop() == 0
         assert not (product.data / "servers.json").exists()
         second = await product.start()

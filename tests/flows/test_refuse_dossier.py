@@ -103,7 +103,8 @@ async def test_a_newborn_is_destroyed_with_the_filing_that_made_it(stage: Stage,
     child = await newborn(stage)
     (ward,) = (await me.ask(WARDS))["viewer"]["wards"]
     picture = await me.send(scan(), "application/pdf", PICTURE, onBehalfOf=ward["subject"])
-    await me.act("addDocument", "document { id }", upload=picture, type=PICTURE, claims={})
+    about = {"type": PICTURE, "claims": {}, "onBehalfOf": ward["subject"]}
+    await me.act("addDocument", "document { id }", upload=picture, **about)
     kept = f"SELECT count(*) FROM document_versions WHERE subject_id = '{child}' AND blob IS NOT NULL"
     assert await rows(stage, kept) == [(1,)]
     async with keys.opened(child) as key:
