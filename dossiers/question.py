@@ -1,6 +1,6 @@
 """The planner's question about one dossier: its rows, what is held and what registers said, as one value. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -19,6 +19,8 @@ def filing_of(
     """`held`: what the parties hold; `numbered`: those a register can be asked about; `health`: what is known of
     databases besides what they said to this dossier."""
     dossier = case.dossier
+    excluded = frozenset(version for row in case.requirements.values() for version in row.excluded)
+    unfit = {one.document for one in case.holdings.values() if one.version in excluded}
     return Filing(
         procedure=case.procedure,
         on=dossier.filing_day,
@@ -34,14 +36,12 @@ def filing_of(
         # A database that was silent when last asked counts as down whatever else it is asked.
         health={**health, **_silent(case)},
         probes={
-            RegisterQuestion(row.database, row.document_type, row.subject_id): Probe(row.probe)
+            RegisterQuestion(row.database, row.document_type, row.subject_id): _said(row, unfit)
             for row in case.probes
         },
         declared_absent=frozenset(dossier.declared_absent),
         declined=frozenset(row.requirement for row in case.requirements.values() if row.declined),
-        excluded_versions=frozenset(
-            version for row in case.requirements.values() for version in row.excluded
-        ),
+        excluded_versions=excluded,
         mandates=recorded_mandates(case.procedure)
         if dossier.filer_id != dossier.applicant_id
         else frozenset(),
@@ -62,6 +62,12 @@ def recorded_mandates(procedure: Procedure) -> frozenset[str]:
         for one in procedure.requirements
         if one.condition is not None and one.condition.kind is ConditionKind.MANDATE
     )
+
+
+def _said(row: "RegisterProbe", unfit: Collection[UUID]) -> Probe:
+    """What a register said. An answer an officer found unfit is a wrong one: the paper may be asked for, and the
+    source must be corrected (Resolution 66.7/2025, Article 2)."""
+    return Probe.MISMATCH if row.document_id in unfit else Probe(row.probe)
 
 
 def _silent(case: "Case") -> dict[str, Probe]:

@@ -5,7 +5,7 @@ without trusting any outcome stored here. An officer's ask for something held is
 is allowed, logged, counted and shown to the person at once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -120,6 +120,7 @@ async def request_supplement(
         if ask.kind == "UNFIT":
             _exclude_unfit(case, ask)
     found = (await plan_case(tx, case, office)).by_requirement()
+    _refuse_spared(case, supplement.asks, found)
     for ask in supplement.asks:
         row = case.row(ask.requirement)
         if ask.kind == "MISSING":
@@ -174,7 +175,7 @@ async def override_already_held(
     if article is None:
         raise LegalReasonUnknown(override.legal_reason)
     row = case.row(override.requirement)
-    if Outcome(row.outcome) not in HELD:
+    if not await _is_held(tx, case, row, office):
         raise NothingToAsk(override.requirement)
     if override.legal_reason == PENDING_TOO_LONG and not _pending_too_long(case, row, now):
         raise LegalReasonUnfounded(override.legal_reason)
@@ -209,6 +210,24 @@ def _pending_too_long(case: Case, row: DossierRequirement, now: datetime) -> boo
     databases = {one.database for one in case.requirement(row.requirement).registers}
     silent = [one.first_down_at for one in case.probes if one.database in databases and one.first_down_at]
     return row.outcome == Outcome.PENDING_FETCH and bool(silent) and min(silent) + PENDING_LIMIT <= now
+
+
+def _refuse_spared(case: Case, asks: Iterable[Ask], found: Mapping[str, Planned]) -> None:
+    """An unfit version is no reason to ask while another paper or a register does instead. Raises AlreadyHeld."""
+    for ask in asks:
+        if ask.kind == "UNFIT" and not case.row(ask.requirement).override_id:
+            refuse_if_held(found.get(ask.requirement), ask.requirement)
+
+
+async def _is_held(tx: Tx, case: Case, row: DossierRequirement, office: Office) -> bool:
+    """Whether asking for it would be refused: it is covered, or would be without the version handed in here."""
+    if Outcome(row.outcome) in HELD:
+        return True
+    kept = row.excluded
+    row.excluded = [*kept, *_handed_over(case, row.requirement)]
+    found = (await plan_case(tx, case, office)).by_requirement()
+    row.excluded = kept
+    return found[row.requirement].outcome in HELD
 
 
 def _close(row: DossierAsk, planned: Planned | None, still_asked: bool, now: datetime) -> None:
@@ -281,15 +300,19 @@ def _blank_ask(case: Case, requirement: Requirement, now: datetime) -> DossierAs
 
 
 def _exclude_unfit(case: Case, ask: Ask) -> None:
-    row = case.row(ask.requirement)
-    versions = [
-        one.version_id
-        for one in case.evidence
-        if one.requirement == ask.requirement and one.version_id is not None and one.revoked_at is None
-    ]
+    row, versions = case.row(ask.requirement), _handed_over(case, ask.requirement)
     if not versions:
         raise NothingToAsk(ask.requirement)
     row.excluded = [*row.excluded, *versions]
+
+
+def _handed_over(case: Case, requirement: str) -> list[UUID]:
+    """Versions the agency may see for the requirement."""
+    return [
+        one.version_id
+        for one in case.evidence
+        if one.requirement == requirement and one.version_id is not None and one.revoked_at is None
+    ]
 
 
 async def _record_supplement_ask(

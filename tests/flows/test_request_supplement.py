@@ -6,21 +6,27 @@ from uuid import uuid4
 
 from tests.flows.conftest import Later
 from tests.flows.journeys import (
+    BRIEF,
     DESK,
     DRAWING,
     DRAWING_TYPE,
     LAND,
+    LAND_CLAIMS,
     LAND_REGISTER,
+    LAND_TYPE,
     NO_NEIGHBOURS,
     PERMIT,
     REFUSED_ASK,
     bring,
     changes,
     denied,
+    digitise,
     line,
     look,
+    move,
     notices,
     open_dossier,
+    permit_draft,
     permit_in_work,
     rows,
     seen,
@@ -147,3 +153,59 @@ async def test_an_answer_is_expected_within_the_published_term_counted_in_workin
     await bring(me, taken, DRAWING, DRAWING_TYPE, pages=2)
     await me.act("answerSupplement", DESK, **seen(await look(me, taken)))
     assert (await me.ask(DUE, id=taken["id"]))["node"] == {"supplement": None}
+
+
+async def test_an_unfit_version_is_no_reason_to_ask_while_another_paper_serves(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    await digitise(officer, "minh-chau", LAND_TYPE, LAND_CLAIMS, pages=4)
+    before = await look(me, taken)
+    async with changes(stage, *REFUSED_ASK):
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND, "UNFIT"))
+    assert (refused["code"], refused["requirement"]) == ("ALREADY_HELD", LAND)
+    assert await look(me, taken) == before
+    assert (await notices(me))[0]["code"] == "refused_ask"
+    reason = {"requirement": LAND, "legalReason": "data_wrong", "text": "bản quét mờ"}
+    overridden = await move(officer, "overrideAlreadyHeld", taken, **reason)
+    asked = await move(officer, "requestSupplement", overridden, **asking(LAND, "UNFIT"))
+    assert asked["status"] == "SUPPLEMENT_REQUESTED"
+    assert await rows(stage, SUPPLEMENTS) == [("UNFIT", True)]
+
+
+async def test_who_declined_reuse_may_be_asked_for_a_better_scan(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    draft = await permit_draft(me, officer)
+    land = line(draft, LAND)["evidence"][0]["document"]["id"]
+    declined = (await me.act("declineReuse", BRIEF, **seen(draft), requirement=LAND))["dossier"]
+    await bring(me, declined, LAND, LAND_TYPE, LAND_CLAIMS, pages=5)
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    taken = await take_in(officer, await submit(me, draft))
+    asked = await move(officer, "requestSupplement", taken, **asking(LAND, "UNFIT"))
+    assert asked["status"] == "SUPPLEMENT_REQUESTED"
+    assert land not in str(asked)
+
+
+async def test_a_registers_unfit_answer_is_fetched_no_more(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
+    assert line(draft, LAND)["outcome"] == "FETCH"
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    taken = await take_in(officer, await submit(me, draft))
+    async with changes(stage, *REFUSED_ASK):
+        # The same register may have the house's certificate, and nobody has asked it yet.
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND, "UNFIT"))
+    assert refused["code"] == "ALREADY_HELD"
+    reason = {"requirement": LAND, "legalReason": "data_wrong", "text": "số thửa sai"}
+    overridden = await move(officer, "overrideAlreadyHeld", taken, **reason)
+    asked = await move(officer, "requestSupplement", overridden, **asking(LAND, "UNFIT"))
+    brought = await bring(me, asked, LAND, LAND_TYPE, LAND_CLAIMS, pages=3)
+    assert (line(brought, LAND)["outcome"], line(brought, LAND)["satisfied"]) == ("SUPPLY", True)
+    answered = (await me.act("answerSupplement", BRIEF, **seen(brought)))["dossier"]
+    assert [one["register"] for one in line(answered, LAND)["evidence"]] == [None]
+    counted = await me.ask(ONCE_ONLY, id=taken["id"])
+    assert counted["node"]["onceOnly"] == {"askedAgain": 0, "unfit": 1, "withReason": 1}
+
+
+ONCE_ONLY = (
+    "query($id: ID!) { node(id: $id) { ... on Dossier { onceOnly { askedAgain unfit withReason } } } }"
+)

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from dossiers.errors import EvidenceGone
+from dossiers.errors import AlreadyHeld, EvidenceGone, NothingToAsk
 from store.database import Database
 from tests.conftest import NOW
 from tests.filings import World, world
@@ -99,3 +99,41 @@ async def test_a_plan_never_relies_on_a_register_nobody_asked(place: World) -> N
     asked = {(one.database, one.document_type) for one in place.registers.asked}
     assert {database for database, _ in asked} == {POPULATION, ACCOUNTS}
     assert len(asked) == len(place.registers.asked) > 3
+
+
+async def test_the_one_answer_there_is_found_unfit_lets_the_paper_be_asked_for(place: World) -> None:
+    place.registers.known[REGISTER, PAPERS[1]] = LAND_CERTIFICATE
+    dossier = await place.open(PERMIT, answers={"co-cong-trinh-lien-ke": False})
+    assert {row.probe for row in (await place.case(dossier)).probes} == {"FOUND", "NOT_FOUND"}
+    await place.bring(dossier, DRAWING, "ho-so-thiet-ke-nha-o-rieng-le")
+    await place.fill(dossier)
+    await place.submit(dossier)
+    await place.process(dossier)
+    await place.ask(dossier, LAND, "UNFIT")
+    await place.bring(dossier, LAND, "gcn-quyen-su-dung-dat", LAND_CERTIFICATE, pages=3)
+    await place.answer(dossier)
+    rows = [row for row in (await place.case(dossier)).evidence if row.requirement == LAND]
+    assert [(row.register, row.legal_basis) for row in rows if row.revoked_at is None] == [(None, "OWN")]
+
+
+async def test_what_was_handed_in_unfit_is_not_asked_for_again_once_another_is_held(place: World) -> None:
+    dossier = await place.open(PERMIT, answers={"co-cong-trinh-lien-ke": False})
+    await place.bring(dossier, LAND, "gcn-quyen-su-dung-dat", LAND_CERTIFICATE)
+    await place.bring(dossier, DRAWING, "ho-so-thiet-ke-nha-o-rieng-le")
+    await place.fill(dossier)
+    await place.submit(dossier)
+    await place.process(dossier)
+    parcel = (await place.case(dossier)).dossier.objects["land_parcel"]
+    kept = await place.digitise("gcn-quyen-su-dung-dat", LAND_CERTIFICATE)
+    await place.rows(f"UPDATE documents SET object_key = '{parcel}' WHERE id = '{kept.document}' RETURNING 1")
+    before = await place.rows("SELECT * FROM dossiers"), await place.rows("SELECT * FROM dossier_evidence")
+    with pytest.raises(AlreadyHeld):
+        await place.ask(dossier, LAND, "UNFIT")
+    after = await place.rows("SELECT * FROM dossiers"), await place.rows("SELECT * FROM dossier_evidence")
+    assert after == before
+    assert await place.count("dossier_asks WHERE kind = 'SUPPLEMENT'") == 0
+    with pytest.raises(NothingToAsk):
+        await place.override(dossier, DRAWING, "data_wrong")
+    await place.override(dossier, LAND, "data_wrong")
+    await place.ask(dossier, LAND, "UNFIT")
+    assert (await place.outcomes(dossier))["c02"] == "SUPPLY"
