@@ -291,7 +291,7 @@ async def test_an_officer_opens_exactly_what_was_agreed_to(place: World) -> None
 
 async def test_a_revoked_result_is_never_planned_again(place: World) -> None:
     permit = await issued_permit(place)
-    revocation = Revocation(permit.document, "issued in error", "Luật Xây dựng")
+    revocation = Revocation(permit.document, "issued in error", "50/2014/QH13, Điều 101")
     await place.write(
         place.officer, lambda tx: revoke_result(tx, place.officer, revocation, place.office, place.now)
     )
