@@ -84,6 +84,8 @@ async def recognise_guardian(
 ) -> UUID:
     """Let a parent act for their minor child until the day it turns eighteen; returns the mandate's id.
 
+    The caller has asked for this child a moment ago (`note_try`): without that the database records nothing.
+
     Recognising twice returns the mandate already live. Raises GuardianNotProven. The caller acts for the child
     from the next transaction on: sight is set when a transaction begins.
     """
@@ -149,21 +151,13 @@ async def _record_guardian(
     for mandate in await live_mandates(tx, caller.id, now):
         if mandate.subject == child and mandate.basis == GUARDIAN:
             return mandate.id
-    row = Mandate(
-        id=new_id(),
-        actor_id=caller.id,
-        subject_id=child,
-        basis=GUARDIAN,
-        relation=PARENT,
-        scope=[WHOLE],
-        evidence=evidence,
-        valid_from=now,
-        valid_until=until,
-    )
-    tx.add(row)
-    await tx.flush()
+    made = new_id()
+    # The door writes a whole mandate of a parent, for the transaction's own actor; without ground for it, none.
+    recording = text("SELECT record_guardian(:id, :child, :evidence, :now, :until)")
+    given = {"id": made, "child": child, "evidence": evidence, "now": now, "until": until}
+    await tx.execute(recording, given)
     await _tell(tx, caller, child, "mandate.recorded", GUARDIAN, now)
-    return row.id
+    return made
 
 
 async def _is_made_here(tx: Tx, child: UUID) -> bool:

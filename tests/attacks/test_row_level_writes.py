@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from dossiers.records import Dossier, DossierEvent, Notice
 from store.database import Actor, Database
+from store.identifiers import new_id
 from tests.attacks.row_level_world import (
     ANONYMOUS,
     AT,
@@ -71,7 +72,6 @@ FORBIDDEN: dict[str, tuple[Actor, Row]] = {
     "a request to somebody outside the filing": (LAN, consent("minh", "REQUESTED")),
     "a request by an agency for another": (OFFICER_A, consent("hoa", "REQUESTED", recipient_agency=AGENCY_B)),
     "an event of another's consent": (MINH, row(ConsentEvent, consent_id=ID["given"])),
-    "a mandate for another": (MINH, mandate("lan", "minh")),
     "a filing in another's name": (MINH, dossier("lan")),
     "a filing for another": (MINH, dossier("minh", applicant_id=ID["lan"])),
     "a filing by an officer": (OFFICER_A, dossier("lan", agency_id=AGENCY_A, status=4, submitted_at=AT)),
@@ -97,6 +97,47 @@ async def test_nothing_is_written_for_somebody_else(planted: Database, owner: As
             await tx.execute(insert(record).values(**values))
     async with owner.connect() as connection:
         assert await connection.scalar(count) == before
+
+
+@pytest.mark.parametrize("actor", [MINH, LAN, OFFICER_A, Actor("loop")], ids=lambda actor: actor.kind)
+async def test_nobody_writes_a_mandate_past_its_door(
+    planted: Database, owner: AsyncEngine, actor: Actor
+) -> None:
+    """A citizen over anybody, as themself or in another's name; an officer for whomever they please."""
+    for acting, subject in (("minh", "hoa"), ("lan", "hoa"), ("lan", "child")):
+        record, values = mandate(acting, subject)
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with planted.writing(actor) as tx:
+                await tx.execute(insert(record).values(**values))
+    door = text("SELECT record_guardian(:id, :child, :evidence, :at, :until)")
+    for child, ground, until in (
+        ("hoa", "register:1", AT),
+        ("child", "register:1", AT),
+        ("hoa", "dossier:1", None),
+    ):
+        given = {"id": new_id(), "child": ID[child], "evidence": ground, "at": AT, "until": until}
+        with pytest.raises(DBAPIError, match="no ground"):
+            async with planted.writing(actor) as tx:
+                await tx.execute(door, given)
+    async with owner.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM mandates")) == 1
+
+
+async def test_a_mandate_is_ended_and_neither_lengthened_nor_revived(planted: Database) -> None:
+    for change, refusal in (
+        ("valid_until = NULL", "permission denied"),
+        ("subject_id = actor_id", "permission denied"),
+        ("scope = '{all}'", "permission denied"),
+        ("revoked_at = NULL", "row-level security"),
+    ):
+        with pytest.raises(DBAPIError, match=refusal):
+            async with planted.writing(LAN) as tx:
+                await tx.execute(text(f"UPDATE mandates SET {change}"))
+    async with planted.writing(LAN) as tx:
+        await tx.execute(text("UPDATE mandates SET revoked_at = now()"))
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with planted.writing(LAN) as tx:
+            await tx.execute(text("UPDATE mandates SET revoked_at = NULL"))
 
 
 async def test_what_people_and_desks_do_write_is_let_through(planted: Database) -> None:

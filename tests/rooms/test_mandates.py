@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,10 +21,11 @@ from auth.mandates import (
     recognise_guardian,
     revoke_mandate,
 )
-from store.database import Actor, Database
+from store.database import Actor, Database, Tx
 from store.identifiers import new_id
 
 MOTHER, FATHER, CHILD, STRANGER, DOSSIER = (UUID(int=n) for n in range(1, 6))
+NUMBER = b"a number's keyed hash"
 PARENT = Caller(CallerKind.CITIZEN, MOTHER)
 BIRTH = ParentEvidence("version:abc", CHILD, date(2020, 2, 29), frozenset({MOTHER, FATHER}), level=1)
 
@@ -34,8 +36,19 @@ def changed(**values: object) -> ParentEvidence:
 
 
 async def recognise(database: Database, caller: Caller, evidence: ParentEvidence, now: datetime) -> UUID:
+    """As a use case does: the child is known by its number, and the caller has asked for it."""
     async with database.writing(caller.actor) as tx:
+        if caller.kind is CallerKind.CITIZEN:
+            await enrol(tx, CHILD, "person", NUMBER, now)
+            await note_try(tx, caller, NUMBER, now)
         return await recognise_guardian(tx, caller, CHILD, evidence, now)
+
+
+async def enrol(tx: Tx, subject: UUID, kind: str, number: bytes | None, now: datetime) -> None:
+    await tx.execute(
+        text("SELECT enrol_subject(:id, :kind, :number, :profile, :at)"),
+        {"id": subject, "kind": kind, "number": number, "profile": b"sealed", "at": now},
+    )
 
 
 async def rows(owner: AsyncEngine, table: str) -> list[dict[str, object]]:
@@ -152,23 +165,23 @@ async def test_after_a_revoked_mandate_the_parent_may_be_recognised_again(
     assert len(await rows(owner, "mandates")) == 2
 
 
-async def ask(database: Database, number: int, now: datetime, caller: Caller = PARENT) -> None:
+async def ask(database: Database, number: bytes, now: datetime, caller: Caller = PARENT) -> None:
     async with database.writing(caller.actor) as tx:
-        await note_try(tx, caller, bytes([number]), now)
+        await note_try(tx, caller, number, now)
 
 
 async def test_five_different_children_are_asked_for_in_a_day(
     database: Database, owner: AsyncEngine, work: Database, now: datetime
 ) -> None:
     for hour, number in enumerate((0, 1, 2, 3, 4, 0)):
-        await ask(database, number, now + timedelta(hours=hour))
+        await ask(database, bytes([number]), now + timedelta(hours=hour))
     late = now + timedelta(hours=6)
     with pytest.raises(TriesSpent) as spent:
-        await ask(database, 5, late)
+        await ask(database, b"\5", late)
     # The second number's day ends first: the first one was asked for again.
     assert spent.value.retry_after_seconds == 19 * 3600
-    await ask(database, 5, late, Caller(CallerKind.CITIZEN, FATHER))
-    await ask(database, 5, now + timedelta(hours=25))
+    await ask(database, b"\5", late, Caller(CallerKind.CITIZEN, FATHER))
+    await ask(database, b"\5", now + timedelta(hours=25))
     async with work.writing(LOOP.actor) as tx:
         await forget_tries(tx, now + timedelta(hours=27))
     async with owner.begin() as connection:
@@ -184,7 +197,9 @@ async def test_five_different_children_are_asked_for_in_a_day(
 
 
 async def test_of_six_tries_at_once_five_count(database: Database, owner: AsyncEngine, now: datetime) -> None:
-    tried = await asyncio.gather(*(ask(database, number, now) for number in range(6)), return_exceptions=True)
+    tried = await asyncio.gather(
+        *(ask(database, bytes([number]), now) for number in range(6)), return_exceptions=True
+    )
     assert [type(one) for one in tried if one is not None] == [TriesSpent]
 
 
@@ -196,7 +211,7 @@ async def test_only_citizens_try(
     database: Database, now: datetime, caller: Caller, refusal: type[AuthRefusal]
 ) -> None:
     with pytest.raises(refusal):
-        await ask(database, 1, now, caller)
+        await ask(database, NUMBER, now, caller)
     with pytest.raises(DBAPIError, match="not a citizen"):
         async with database.writing(caller.actor) as tx:
             await tx.execute(text("SELECT try_guardian('x', now())"))
@@ -207,10 +222,7 @@ async def test_a_newborn_is_bound_to_who_registers_it(
 ) -> None:
     newborn = new_id()
     async with database.writing(PARENT.actor) as tx:
-        await tx.execute(
-            text("SELECT enrol_subject(:id, 'newborn', NULL, :profile, :at)"),
-            {"id": newborn, "profile": b"sealed", "at": now},
-        )
+        await enrol(tx, newborn, "newborn", None, now)
         await bind_newborn(tx, PARENT, newborn, DOSSIER, now)
     (row,) = await rows(owner, "mandates")
     assert (row["subject_id"], row["evidence"]) == (newborn, f"dossier:{DOSSIER}")
@@ -222,25 +234,80 @@ async def test_a_child_made_elsewhere_cannot_be_claimed_as_a_newborn(
 ) -> None:
     newborn = new_id()
     async with database.writing(PARENT.actor) as tx:
-        await tx.execute(
-            text("SELECT enrol_subject(:id, 'newborn', NULL, :profile, :at)"),
-            {"id": newborn, "profile": b"sealed", "at": now},
-        )
+        await enrol(tx, newborn, "newborn", None, now)
     for who in (PARENT, Caller(CallerKind.CITIZEN, STRANGER)):
         for child in (newborn, who.id):
             assert child is not None
             with pytest.raises(GuardianNotProven):
                 async with database.writing(who.actor) as tx:
                     await bind_newborn(tx, who, child, DOSSIER, now)
+    # Were sight claimed over it, the door still sees that it was made before.
+    with pytest.raises(DBAPIError, match="no ground"):
+        async with database.writing(Actor("citizen", MOTHER, None, (MOTHER, newborn))) as tx:
+            await bind_newborn(tx, PARENT, newborn, DOSSIER, now)
     assert await rows(owner, "mandates") == []
 
 
 async def test_the_wall_lets_nobody_record_a_mandate_in_anothers_name(
     database: Database, owner: AsyncEngine, now: datetime
 ) -> None:
-    """Were the use case wrong, row-level security still ties the actor of a mandate to who asks."""
-    forged = Caller(CallerKind.CITIZEN, MOTHER)
-    with pytest.raises(Exception, match="row-level security"):
-        async with database.writing(Actor("citizen", STRANGER, None, (STRANGER,))) as tx:
-            await recognise_guardian(tx, forged, CHILD, BIRTH, now)
+    """Were the use case wrong, the door still ties the actor of a mandate to who asks, and to what they asked."""
+    await recognise(database, Caller(CallerKind.CITIZEN, FATHER), BIRTH, now)
+    stranger = Actor("citizen", STRANGER, None, (STRANGER,))
+    with pytest.raises(DBAPIError, match="no ground"):
+        async with database.writing(stranger) as tx:
+            await recognise_guardian(tx, PARENT, CHILD, BIRTH, now)
+    # Nor does having asked help: what is recorded is one's own, and the log's line would be another's.
+    await ask(database, NUMBER, now, Caller(CallerKind.CITIZEN, STRANGER))
+    with pytest.raises(DBAPIError, match="another name"):
+        async with database.writing(stranger) as tx:
+            await recognise_guardian(tx, PARENT, CHILD, BIRTH, now)
+    assert [row["actor_id"] for row in await rows(owner, "mandates")] == [FATHER]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"asked": b"another number"},
+        {"asked_at": -timedelta(minutes=11)},
+        {"asked_at": timedelta(minutes=1)},
+        {"evidence": "dossier:x"},
+        {"evidence": "because"},
+        {"until": None},
+        {"until": timedelta(days=-1)},
+        {"until": timedelta(days=18 * 366)},
+        {"child": MOTHER},
+        {"child": STRANGER},
+        {"kind": "organisation"},
+    ],
+    ids=lambda given: next(iter(given)),
+)
+async def test_the_door_looks_for_ground_itself(
+    database: Database, owner: AsyncEngine, now: datetime, given: dict[str, Any]
+) -> None:
+    with pytest.raises(DBAPIError, match="no ground"):
+        await through_the_door(database, now, **given)
     assert await rows(owner, "mandates") == []
+    if "kind" not in given:
+        await through_the_door(database, now)
+        assert len(await rows(owner, "mandates")) == 1
+
+
+async def through_the_door(database: Database, now: datetime, **changes: Any) -> None:
+    """What the wrong use case would ask of the database; with nothing changed, what the right one does."""
+    plain = {"child": CHILD, "evidence": "register:1", "until": timedelta(days=366), "asked_at": timedelta(0)}
+    given = {**plain, **changes}
+    until = None if given["until"] is None else now + given["until"]
+    async with database.writing(PARENT.actor) as tx:
+        await enrol(tx, CHILD, changes.get("kind", "person"), NUMBER, now)
+        await note_try(tx, PARENT, changes.get("asked", NUMBER), now + given["asked_at"])
+        await tx.execute(
+            text("SELECT record_guardian(:id, :child, :evidence, :now, :until)"),
+            {
+                "id": new_id(),
+                "child": given["child"],
+                "evidence": given["evidence"],
+                "now": now,
+                "until": until,
+            },
+        )

@@ -16,7 +16,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import Caller, CallerKind, Role
-from auth.mandates import ParentEvidence, recognise_guardian
+from auth.mandates import ParentEvidence, note_try, recognise_guardian
 from auth.records import Officer
 from dossiers.desk.flags import flag_reliant
 from dossiers.desk.intake import Refusing, refuse_dossier
@@ -31,7 +31,7 @@ from procedures.records import Agency
 from resolvers.connections import global_id
 from store import ledger
 from store.checkpoints import LogSigner
-from store.database import Database
+from store.database import Database, Tx
 from store.identifiers import new_id
 from tests import files
 from tests.filings import LAWS, OFFICER, World, world
@@ -43,7 +43,7 @@ from vault.permission.notice import notice
 from vault.permission.views import ConsentView
 from vault.safe import Safe
 from vault.shares import NewShare, create_share
-from vault.subjects import PERSON, Profile, enrol
+from vault.subjects import PERSON, Profile, enrol, number_index
 
 CITIZENS = ("owner", "stranger", "spouse", "guardian")
 OFFICERS = ("tiep_nhan", "tham_dinh", "phe_duyet", "kiem_toan", "quan_tri")
@@ -218,7 +218,12 @@ async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UU
     proof = ParentEvidence(
         "register:1", people["child"], date(2019, 4, 5), frozenset({people["guardian"]}), 1
     )
-    await place.write(nga, lambda tx: recognise_guardian(tx, nga, people["child"], proof, place.now))
+
+    async def recognise(tx: Tx) -> None:
+        await note_try(tx, nga, number_index(NUMBERS["child"], place.safe), place.now)
+        await recognise_guardian(tx, nga, people["child"], proof, place.now)
+
+    await place.write(nga, recognise)
     return replace(place, me=Caller(CallerKind.CITIZEN, people["owner"])), people
 
 
