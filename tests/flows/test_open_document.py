@@ -1,6 +1,6 @@
 """One's own document opened: an address for a minute, for its owner alone; the reading is logged when it happens."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from tests.flows.conftest import Later
@@ -11,14 +11,18 @@ OPENED = "url expiresAt"
 
 
 async def test_an_address_is_made_for_the_owner_and_lapses_within_a_minute(
-    stage: Stage, later: Later
+    stage: Stage, later: Later, offset: timedelta
 ) -> None:
     me = await stage.citizen("thanh-binh")
     paper = await keep(me, "anh-chan-dung", {})
     given = {"document": paper, "idempotencyKey": str(uuid4())}
-    begun = stage.now()
+    begun = datetime.now(UTC) + offset
     opened = await me.act("openDocument", OPENED, **given)
-    assert begun < datetime.fromisoformat(opened["expiresAt"]) <= stage.now() + timedelta(seconds=60)
+    assert (
+        begun
+        < datetime.fromisoformat(opened["expiresAt"])
+        <= datetime.now(UTC) + offset + timedelta(seconds=60)
+    )
     async with unchanged(stage):
         again = await me.attempt("openDocument", OPENED, **given)
     assert (again["url"], again["errors"][0]["code"]) == (None, "BAD_INPUT")
