@@ -255,7 +255,7 @@ DISCLOSED = (Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH, Outcome.SUPPLY
 
 
 def _evidence_rows(case: Case, planned: Planned) -> Iterable[DossierEvidence]:
-    """One row per thing disclosed; while a register is silent, one per answer that may yet come: the first to
+    """One row per thing disclosed; until a register has answered, one per answer that may yet come: the first to
     come is kept (`probes`)."""
     for used in (*planned.used, *planned.instead):
         version, document, document_type = used.version, used.document, ""

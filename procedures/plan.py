@@ -143,8 +143,8 @@ class Planned:
     """The object was undeclared and one was assumed: preview only, `open_dossier` refuses to rely on it."""
     unread: tuple[Unread, ...] = ()
     instead: tuple[Used, ...] = ()
-    """With PENDING_FETCH, other questions whose answer would do as well: which one a silent register will be able
-    to answer nobody knows yet, so the person agrees to each."""
+    """Until a register has answered, other questions whose answer would do as well: which one will be there nobody
+    knows yet, so the person agrees to each, once, and the first answer is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,9 +125,12 @@ class _Settling:
     def _settle_readable(self, readable: Readable) -> Planned:
         params = {"database": readable.source.database, "article": readable.source.rule.article}
         answer = self._answer(readable)
-        if readable.probe is not Probe.DOWN:
-            return self._planned(Outcome.FETCH, Reason(Code.REGISTER_ANSWERS, params), (answer,))
-        found = self._planned(Outcome.PENDING_FETCH, Reason(Code.REGISTER_DOWN, params), (answer,))
+        if readable.probe is Probe.DOWN:
+            found = self._planned(Outcome.PENDING_FETCH, Reason(Code.REGISTER_DOWN, params), (answer,))
+        else:
+            found = self._planned(Outcome.FETCH, Reason(Code.REGISTER_ANSWERS, params), (answer,))
+        if readable.probe is Probe.FOUND:
+            return found
         return replace(
             found, instead=tuple(self._answer(r) for r in self.evidence.readable if r is not readable)
         )

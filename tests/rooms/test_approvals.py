@@ -125,3 +125,25 @@ async def test_what_she_holds_stays_out_of_the_fathers_own_list(place: World, mo
         seen = await tx.connection()
         rows = await seen.exec_driver_sql("SELECT count(*) FROM document_versions")
     assert rows.scalar_one() == 0
+
+
+async def test_one_approval_covers_every_source_that_may_have_the_fact(place: World, mother: Caller) -> None:
+    place.registers.known.update(HER_REGISTERS)
+    dossier = await fathers_draft(place)
+    async with place.database.reading(mother.actor) as tx:
+        (asked,) = await my_requests(tx, mother, None, 5, place.now)
+    marriage = {item.register for item in asked.items if item.document_type == "giay-chung-nhan-ket-hon"}
+    assert marriage == {"csdl-ho-tich-dien-tu", "he-thong-dinh-danh-vneid"}
+    await approve(place, mother)
+    await deliver(place)
+    case = await place.case(dossier)
+    # Several of the sources had nothing; nobody comes back to her for the next.
+    assert {row.probe for row in case.probes if row.subject_id == mother.id} == {"FOUND", "NOT_FOUND"}
+    assert await place.count(f"consents WHERE subject_id = '{mother.id}'") == 1
+    hers = [row for row in case.evidence if row.subject_id == mother.id]
+    assert all(row.version_id is not None for row in hers)
+    assert len({row.requirement for row in hers}) == len(hers)
+    await place.fill(dossier)
+    await place.submit(dossier)
+    after = await place.case(dossier)
+    assert {row.consent_id for row in after.evidence if row.subject_id == mother.id} == {asked.id}
