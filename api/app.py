@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from api import content, health, log, signin, verify
 from api.graphql import GraphQLFace
-from api.settings import Neighbours, Settings, SettingsRefused
+from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
 from api.web.answers import refusal
 from api.web.pages import language_of
 from api.web.shield import Shield
@@ -113,7 +113,8 @@ async def open_platform(
 ) -> AsyncIterator[Platform]:
     """A platform over prepared databases; on leaving, every connection is closed.
 
-    Raises WallsBroken, KeyRingRefused, KeyRefused, CheckpointRefused: none of them may be served over.
+    Raises WallsBroken, KeyRingRefused, KeyRefused, CheckpointRefused, SettingsRefused: none of them may be served
+    over.
     """
     if settings.production and settings.clock_offset:
         raise SettingsRefused("a clock offset is refused in production")
@@ -125,7 +126,7 @@ async def open_platform(
         await assert_walls(database)
         async with database.reading(ANONYMOUS.actor) as tx:
             laws = await read_law_book(tx)
-        tokens = Tokens(settings.public_url, SigningKey.load(settings.keys / "tokens.pem"))
+        tokens = _tokens(settings)
         signer = LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
         safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url)
         async with open_client() as wire:
@@ -147,6 +148,12 @@ async def open_platform(
         await database.close()
         await work.close()
         await keys.close()
+
+
+def _tokens(settings: Settings) -> Tokens:
+    """Signs with the key at hand; what the retired ones signed is still believed."""
+    retired = import_jwks(retired_keys_of(settings)).values()
+    return Tokens(settings.public_url, SigningKey.load(settings.keys / "tokens.pem"), retired)
 
 
 def _clock(settings: Settings) -> Callable[[], datetime]:

@@ -60,6 +60,7 @@ class Settings:
     registers: tuple[str, str, str] | None = None
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
+    retired_keys_path: Path | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -94,6 +95,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_REGISTERS_ISSUER": "The issuer their answers name.",
     "MOTLAN_REGISTERS_AUDIENCE": "Our name in their answers.",
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
+    "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
@@ -116,7 +118,7 @@ def read_settings(
     """The settings of this environment; `data` and `port` from the command line win. Raises SettingsRefused."""
     given = _values(environ)
     chosen = port or _number(given, "MOTLAN_PORT", DEFAULT_PORT)
-    jwks = given.get("MOTLAN_REGISTERS_JWKS")
+    jwks, retired = given.get("MOTLAN_REGISTERS_JWKS"), given.get("MOTLAN_RETIRED_KEYS")
     settings = Settings(
         data=(data or Path(given.get("MOTLAN_DATA") or DEFAULT_DATA)).absolute(),
         public_url=(given.get("MOTLAN_PUBLIC_URL") or f"http://127.0.0.1:{chosen}").rstrip("/"),
@@ -129,6 +131,7 @@ def read_settings(
         registers=_triple(given, _REGISTERS),
         clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
+        retired_keys_path=Path(retired) if retired else None,
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -143,6 +146,16 @@ def neighbours_of(settings: Settings) -> Neighbours:
     registers, registers_issuer, audience = settings.registers or (_NOBODY, _NOBODY, "none")
     jwks = orjson.loads(settings.jwks_path.read_bytes()) if settings.jwks_path else {"keys": []}
     return Neighbours(issuer, citizens, officers, registers, registers_issuer, audience, jwks)
+
+
+def retired_keys_of(settings: Settings) -> object:
+    """The JWK set of our earlier public keys, unread; empty when none are named. Raises SettingsRefused."""
+    if settings.retired_keys_path is None:
+        return {"keys": []}
+    try:
+        return orjson.loads(settings.retired_keys_path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        raise SettingsRefused("MOTLAN_RETIRED_KEYS must name a readable JWK set") from None
 
 
 _NOBODY = "https://not-configured.invalid"

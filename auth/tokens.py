@@ -74,6 +74,8 @@ CONTENT_TICKET = TokenKind(
     frozenset({"iss", "sub", "aud", "iat", "exp", "jti", "doc"}),
     timedelta(seconds=60),
 )
+LASTING = (CONSENT_RECEIPT, SHARE_RECEIPT)
+"""Kinds that outlive a change of our key: what a person agreed to stands until they take it back."""
 KINDS = (ID_TOKEN, CONSENT_RECEIPT, SHARE_RECEIPT, REGISTER_ANSWER, CONTENT_TICKET)
 
 
@@ -126,14 +128,16 @@ class Verifier:
 
 
 class Tokens:
-    """Signs with our key and verifies what we signed, with this key or an earlier one."""
+    """Signs with our key and verifies what we signed: receipts under earlier keys too, all else under this one."""
 
     def __init__(self, issuer: str, key: SigningKey, retired: Iterable[PublicKey] = ()) -> None:
         _assert_backend()
         self.issuer = issuer
         self._key = CryptographyECKey(key.pem, ALGORITHM)
-        self._public = (key.public, *retired)
-        self._verifier = Verifier(issuer, self._public)
+        # A set published before the change names the key of today too once that change is taken back.
+        self._public = (key.public, *(one for one in retired if one.kid != key.public.kid))
+        self._verifier = Verifier(issuer, self._public[:1])
+        self._lasting = Verifier(issuer, self._public)
 
     def sign(self, kind: TokenKind, claims: Mapping[str, Any], *, lifetime: timedelta, now: datetime) -> str:
         """A token of this kind. Sets `iss`, `iat` and `exp`; `sub`, `aud` and `jti` come with the claims.
@@ -158,7 +162,8 @@ class Tokens:
 
     def verify(self, kind: TokenKind, token: str, *, audience: str, now: datetime) -> dict[str, Any]:
         """The claims of a token we issued. Raises TokenRefused."""
-        return self._verifier.verify(kind, token, audience=audience, now=now)
+        verifier = self._lasting if kind in LASTING else self._verifier
+        return verifier.verify(kind, token, audience=audience, now=now)
 
     def public_jwks(self) -> dict[str, list[dict[str, str]]]:
         """What others verify our tokens with (RFC 7517): public members only."""

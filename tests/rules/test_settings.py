@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from api.settings import Settings, SettingsRefused, neighbours_of, read_settings
+from api.settings import Settings, SettingsRefused, neighbours_of, read_settings, retired_keys_of
 
 FIVE = (
     "DATABASE_URL",
@@ -37,6 +37,19 @@ def test_without_any_setting_the_demo_is_at_home_on_this_machine() -> None:
     assert not settings.production
     assert settings.servers is None
     assert neighbours_of(settings).issuer.endswith(".invalid")
+
+
+def test_earlier_keys_are_named_by_a_file_that_can_be_read(tmp_path: Path) -> None:
+    assert retired_keys_of(read_settings({})) == {"keys": []}
+    published = tmp_path / "jwks.json"
+    settings = read_settings({"MOTLAN_RETIRED_KEYS": str(published)})
+    for unreadable in (None, "", "not json"):
+        if unreadable is not None:
+            published.write_text(unreadable)
+        with pytest.raises(SettingsRefused, match="MOTLAN_RETIRED_KEYS"):
+            retired_keys_of(settings)
+    published.write_text('{"keys": [{"kty": "EC"}]}')
+    assert retired_keys_of(settings) == {"keys": [{"kty": "EC"}]}
 
 
 def test_the_command_line_wins() -> None:

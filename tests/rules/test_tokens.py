@@ -15,6 +15,7 @@ from auth.errors import TokenRefused
 from auth.signing import KeyRefused, PublicKey, SigningKey, import_jwks, thumbprint
 from auth.tokens import (
     CONSENT_RECEIPT,
+    CONTENT_TICKET,
     ID_TOKEN,
     KINDS,
     REGISTER_ANSWER,
@@ -171,6 +172,22 @@ def test_an_earlier_key_still_verifies_and_an_unknown_one_does_not(key: SigningK
     assert [one["kid"] for one in renewed.public_jwks()["keys"]] == [successor.public.kid, key.public.kid]
     with pytest.raises(TokenRefused):
         Tokens(ISSUER, successor).verify(CONSENT_RECEIPT, token, audience=AUDIENCE, now=NOW)
+
+
+def test_an_earlier_key_is_believed_for_receipts_alone_and_never_signs(key: SigningKey) -> None:
+    successor, before = SigningKey.generate(), Tokens(ISSUER, key)
+    renewed = Tokens(ISSUER, successor, retired=[key.public, successor.public])
+    claims = {**CLAIMS, "aud": AUDIENCE, "doc": "x"}
+    for kind in (CONTENT_TICKET, REGISTER_ANSWER):
+        fleeting = before.sign(kind, claims, lifetime=timedelta(seconds=60), now=NOW)
+        assert before.verify(kind, fleeting, audience=AUDIENCE, now=NOW)
+        with pytest.raises(TokenRefused):
+            renewed.verify(kind, fleeting, audience=AUDIENCE, now=NOW)
+    for kind in (CONSENT_RECEIPT, SHARE_RECEIPT):
+        lasting = before.sign(kind, claims, lifetime=timedelta(days=1), now=NOW)
+        assert renewed.verify(kind, lasting, audience=AUDIENCE, now=NOW)
+    assert key_name(sign(renewed)) == successor.public.kid
+    assert [one["kid"] for one in renewed.public_jwks()["keys"]] == [successor.public.kid, key.public.kid]
 
 
 def test_published_keys_have_public_members_only(tokens: Tokens) -> None:
