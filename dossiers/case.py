@@ -28,12 +28,13 @@ from dossiers.records import (
 from dossiers.state import Move, Status, next_state
 from procedures.imports import LawBook
 from procedures.law import Law, Procedure, Requirement
-from procedures.plan import Outcome, Plan, Planned, Probe, Reason, RegisterQuestion
+from procedures.plan import Outcome, Plan, Planned, Probe, Reason, RegisterQuestion, Used
 from procedures.planner import plan
 from store.database import Tx
 from store.identifiers import new_id
 from vault.documents import holdings
 from vault.holding import Holding
+from vault.holding import Status as HoldingStatus
 from vault.safe import Safe
 from vault.subjects import askable
 
@@ -250,6 +251,9 @@ async def _rewrite_evidence(tx: Tx, case: Case, planned: Collection[Planned]) ->
     case.evidence = [*kept, *fresh]
 
 
+DEATH, CERTIFIED = "death.date@deceased", 2
+"""What a paper says of somebody proven dead, and the lowest level at which it is believed."""
+
 DISCLOSED = (Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH, Outcome.SUPPLY)
 """Outcomes under which the agency gets to see something once the person agrees."""
 
@@ -279,16 +283,29 @@ def _evidence_rows(case: Case, planned: Planned) -> Iterable[DossierEvidence]:
             claims=[str(claim) for claim in used.claims],
             whole=used.whole,
             rule=used.rule,
-            legal_basis=_basis(case, planned.requirement, own=own and used.register is None),
+            legal_basis=_basis(case, planned.requirement, used, own=own and used.register is None),
             article=used.legal_basis or case.requirement(planned.requirement).legal_basis,
         )
 
 
-def _basis(case: Case, requirement: str, *, own: bool) -> str:
+def _basis(case: Case, requirement: str, used: Used, *, own: bool) -> str:
     if own:
         return "OWN"
-    # The dead cannot consent: their papers are read under the agency's legal duty, with its article, logged.
-    return "LEGAL_DUTY" if case.requirement(requirement).subject_role == "deceased" else "CONSENT"
+    if case.requirement(requirement).subject_role != "deceased":
+        return "CONSENT"
+    # The dead cannot consent: their papers are read under the agency's legal duty, with its article, logged. Who
+    # merely calls somebody dead opens nothing: a certified paper proves it, and a register answers for itself.
+    return "LEGAL_DUTY" if used.register is not None or _is_dead(case, used.subject) else "CONSENT"
+
+
+def _is_dead(case: Case, subject: UUID) -> bool:
+    return any(
+        one.subject == subject
+        and one.status is HoldingStatus.VALID
+        and one.level <= CERTIFIED
+        and DEATH in one.claims - one.disputed
+        for one in case.holdings.values()
+    )
 
 
 async def _cases(tx: Tx, dossiers: Sequence[Dossier], office: Office) -> list[Case]:

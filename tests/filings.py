@@ -19,7 +19,8 @@ from dossiers.desk.intake import Assignment, assign_dossier, receive_dossier
 from dossiers.desk.opening import OpenedDossier, open_evidence
 from dossiers.desk.opening import Opening as EvidenceOpening
 from dossiers.desk.results import Approval, Result, approve_dossier
-from dossiers.evidence.asks import Ask, Override, Supplement, override_already_held, request_supplement
+from dossiers.evidence.asks import Ask, Supplement, request_supplement
+from dossiers.evidence.overrides import Override, override_already_held
 from dossiers.evidence.papers import Paper, add_document, announce_upload, digitise_document
 from dossiers.evidence.pins import notice_for
 from dossiers.evidence.probes import settle_registers

@@ -1,25 +1,25 @@
 """What is asked of a person, and the refusal to ask twice.
 
 Every ask is a row with what each relevant register said at that moment, so that the recount can judge it later
-without trusting any outcome stored here. An officer's ask for something held is refused; with a legal reason it
-is allowed, logged, counted and shown to the person at once.
+without trusting any outcome stored here. An officer's ask for something held is refused, unless a legal reason
+allows it (`overrides`).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 
 from auth.caller import Caller
 from auth.policy import Action, require
-from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event, touch
+from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event
 from dossiers.clock import due_date
-from dossiers.errors import AlreadyHeld, LegalReasonUnfounded, LegalReasonUnknown, NothingToAsk
+from dossiers.errors import AlreadyHeld, NothingToAsk
 from dossiers.notices import notify
-from dossiers.records import DossierAsk, DossierOverride, DossierRequirement
-from dossiers.state import Move, next_state, resume_state
+from dossiers.records import DossierAsk, DossierRequirement
+from dossiers.state import Move, Status, next_state, resume_state
 from procedures.law import ObjectKind, OutcomeClass, Requirement
 from procedures.plan import Outcome, Plan, Planned
 from procedures.reasons import Code
@@ -32,21 +32,6 @@ HELD = frozenset({Outcome.REUSE, Outcome.FETCH, Outcome.PENDING_FETCH})
 """Outcomes under which asking the person is refused."""
 
 ASKED = frozenset({Outcome.SUPPLY, Outcome.SHOW, Outcome.SURRENDER})
-
-PENDING_LIMIT = timedelta(days=2)
-"""How long a silent register may hold a dossier up before the person may be asked, counted `with_reason`."""
-
-PENDING_TOO_LONG = "pending_too_long"
-
-LEGAL_REASONS: dict[str, str] = {
-    "data_wrong": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
-    "data_missing": "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
-    "original_needed": "Nghị định số 118/2025/NĐ-CP",
-    "suspected_forgery": "Luật Giao dịch điện tử số 20/2023/QH15",
-    PENDING_TOO_LONG: "Nghị quyết số 66.7/2025/NQ-CP, Điều 2",
-}
-"""Reasons for which the law lets an agency ask for what is held, each with the text cited. To be confirmed by
-counsel before go-live; the list is closed so that each use can be counted by reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +50,22 @@ class Supplement:
     asks: tuple[Ask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
-    dossier: UUID
-    expected_version: int
-    requirement: str
-    legal_reason: str
-    text: str
-
-
 def refuse_if_held(planned: Planned | None, requirement: str) -> None:
     """Raises AlreadyHeld when the plan covers the requirement without the person."""
     if planned is not None and planned.outcome in HELD:
         raise AlreadyHeld(requirement)
+
+
+def refuse_if_spared(case: Case, found: Plan, document_type: str) -> None:
+    """Raises AlreadyHeld for a paper named for no requirement when all that would take it are covered without it."""
+    takers = [
+        one
+        for one in found.planned
+        if one.outcome is not Outcome.NOT_APPLICABLE
+        and any(each.document_type == document_type for each in case.requirement(one.requirement).accepts)
+    ]
+    if takers and all(one.outcome in HELD for one in takers):
+        raise AlreadyHeld(takers[0].requirement)
 
 
 async def sync_asks(tx: Tx, case: Case, found: Plan, now: datetime, fields: Iterable[str] = ()) -> None:
@@ -124,15 +112,13 @@ async def request_supplement(
     for ask in supplement.asks:
         row = case.row(ask.requirement)
         if ask.kind == "MISSING":
-            if not row.override_id:
-                refuse_if_held(found.get(ask.requirement), ask.requirement)
-            if found[ask.requirement].outcome is Outcome.NOT_APPLICABLE:
-                raise NothingToAsk(ask.requirement)
+            _refuse_not_missing(found[ask.requirement], row)
         await _record_supplement_ask(tx, caller, case, ask, office, now)
         row.outcome, row.satisfied = Outcome.SUPPLY, False
         code = Code.ASKED_UNFIT if ask.kind == "UNFIT" else Code.ASKED_MISSING
         row.reason, row.reason_params = code.value, {}
-    case.dossier.resume_status = resume_state(case.status)
+    if case.status is not Status.SUPPLEMENT_REQUESTED:
+        case.dossier.resume_status = resume_state(case.status)
     await move_case(tx, case, Move.ASK, caller, now, asks=len(supplement.asks))
     await notify(tx, case.dossier.filer_id, "supplement_requested", now, dossier=case.dossier.id)
     return case.dossier.id
@@ -145,7 +131,9 @@ async def record_refused_upload(
     case = await load_case(tx, dossier_id, office)
     require(caller, Action.READ_DOSSIER, case.facts)
     record_event(tx, case, "refused_upload", caller, now, requirement=requirement)
-    await _log(tx, caller, case, requirement, "dossier.refused_upload", "REFUSED", now)
+    await ledger.record(
+        tx, caller.actor, ask_entry(case, requirement, "dossier.refused_upload", "REFUSED"), now
+    )
 
 
 async def record_refused_ask(
@@ -155,49 +143,9 @@ async def record_refused_ask(
     case = await load_case(tx, dossier_id, office)
     require(caller, Action.REQUEST_SUPPLEMENT, case.facts)
     record_event(tx, case, "refused_ask", caller, now, requirement=requirement)
-    await _log(tx, caller, case, requirement, "dossier.refused_ask", "REFUSED", now)
+    await ledger.record(tx, caller.actor, ask_entry(case, requirement, "dossier.refused_ask", "REFUSED"), now)
     params = {"requirement": requirement}
     await notify(tx, case.dossier.filer_id, "refused_ask", now, dossier=dossier_id, params=params)
-
-
-async def override_already_held(
-    tx: Tx, caller: Caller, override: Override, office: Office, now: datetime
-) -> UUID:
-    """Let the officer ask for something held, for a legal reason with its article; shown to the person at once.
-
-    Raises LegalReasonUnknown, LegalReasonUnfounded for a register not yet silent too long, NothingToAsk when
-    nothing is held to override, MoveNotAllowed.
-    """
-    case = await load_case(tx, override.dossier, office, expected_version=override.expected_version)
-    require(caller, Action.OVERRIDE_ALREADY_HELD, case.facts)
-    next_state(case.status, Move.ASK)
-    article = LEGAL_REASONS.get(override.legal_reason)
-    if article is None:
-        raise LegalReasonUnknown(override.legal_reason)
-    row = case.row(override.requirement)
-    if not await _is_held(tx, case, row, office):
-        raise NothingToAsk(override.requirement)
-    if override.legal_reason == PENDING_TOO_LONG and not _pending_too_long(case, row, now):
-        raise LegalReasonUnfounded(override.legal_reason)
-    record = DossierOverride(
-        id=new_id(),
-        dossier_id=case.dossier.id,
-        requirement=override.requirement,
-        officer_id=caller.id,
-        legal_reason=override.legal_reason,
-        article=article,
-        at=now,
-    )
-    tx.add(record)
-    row.override_id = record.id
-    note = Note(case.dossier.applicant_id, record.id, "override.text", override.text)
-    await write_note(tx, note, office.safe, now)
-    record_event(tx, case, "override", caller, now, requirement=override.requirement)
-    await _log(tx, caller, case, override.requirement, "dossier.override", "OVERRIDDEN", now, article)
-    params = {"requirement": override.requirement, "legal_reason": override.legal_reason, "article": article}
-    await notify(tx, case.dossier.filer_id, "override", now, dossier=case.dossier.id, params=params)
-    touch(case)
-    return case.dossier.id
 
 
 async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
@@ -206,10 +154,39 @@ async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
     return [row for row in standing if row.kind == "SUPPLEMENT" and row.answered_at is None]
 
 
-def _pending_too_long(case: Case, row: DossierRequirement, now: datetime) -> bool:
-    databases = {one.database for one in case.requirement(row.requirement).registers}
-    silent = [one.first_down_at for one in case.probes if one.database in databases and one.first_down_at]
-    return row.outcome == Outcome.PENDING_FETCH and bool(silent) and min(silent) + PENDING_LIMIT <= now
+def handed_over(case: Case, requirement: str) -> list[UUID]:
+    """Versions the agency may see for the requirement."""
+    return [
+        one.version_id
+        for one in case.evidence
+        if one.requirement == requirement and one.version_id is not None and one.revoked_at is None
+    ]
+
+
+def ask_entry(
+    case: Case, requirement: str, kind: str, outcome: str, article: str | None = None
+) -> ledger.Entry:
+    """An ask, or an attempt at one, as it stands in the log of whom it concerns."""
+    return ledger.Entry(
+        kind=kind,
+        subject_id=case.dossier.applicant_id,
+        outcome=outcome,
+        purpose=case.purpose,
+        legal_basis="LEGAL_DUTY",
+        article=article,
+        dossier_id=case.dossier.id,
+        requirement=requirement,
+    )
+
+
+def _refuse_not_missing(planned: Planned, row: DossierRequirement) -> None:
+    """What was handed in or shown here is not missing, override or not: one that does not serve is UNFIT."""
+    if _brought(planned) is not None or planned.reason.code == Code.SHOWN_HERE:
+        raise AlreadyHeld(row.requirement)
+    if not row.override_id:
+        refuse_if_held(planned, row.requirement)
+    if planned.outcome is Outcome.NOT_APPLICABLE:
+        raise NothingToAsk(row.requirement)
 
 
 def _refuse_spared(case: Case, asks: Iterable[Ask], found: Mapping[str, Planned]) -> None:
@@ -217,17 +194,6 @@ def _refuse_spared(case: Case, asks: Iterable[Ask], found: Mapping[str, Planned]
     for ask in asks:
         if ask.kind == "UNFIT" and not case.row(ask.requirement).override_id:
             refuse_if_held(found.get(ask.requirement), ask.requirement)
-
-
-async def _is_held(tx: Tx, case: Case, row: DossierRequirement, office: Office) -> bool:
-    """Whether asking for it would be refused: it is covered, or would be without the version handed in here."""
-    if Outcome(row.outcome) in HELD:
-        return True
-    kept = row.excluded
-    row.excluded = [*kept, *_handed_over(case, row.requirement)]
-    found = (await plan_case(tx, case, office)).by_requirement()
-    row.excluded = kept
-    return found[row.requirement].outcome in HELD
 
 
 def _close(row: DossierAsk, planned: Planned | None, still_asked: bool, now: datetime) -> None:
@@ -300,19 +266,10 @@ def _blank_ask(case: Case, requirement: Requirement, now: datetime) -> DossierAs
 
 
 def _exclude_unfit(case: Case, ask: Ask) -> None:
-    row, versions = case.row(ask.requirement), _handed_over(case, ask.requirement)
+    row, versions = case.row(ask.requirement), handed_over(case, ask.requirement)
     if not versions:
         raise NothingToAsk(ask.requirement)
     row.excluded = [*row.excluded, *versions]
-
-
-def _handed_over(case: Case, requirement: str) -> list[UUID]:
-    """Versions the agency may see for the requirement."""
-    return [
-        one.version_id
-        for one in case.evidence
-        if one.requirement == requirement and one.version_id is not None and one.revoked_at is None
-    ]
 
 
 async def _record_supplement_ask(
@@ -326,14 +283,15 @@ async def _record_supplement_ask(
     record.due_on = due.on if due is not None else None
     if ask.kind == "UNFIT":
         record.unfit_version = row.excluded[-1]
-        for one in case.evidence:
-            if one.requirement == ask.requirement and one.version_id in row.excluded:
-                one.revoked_at = now
+    # A paper asked for takes the place of whatever there was, a register's answer still to come among it.
+    for one in case.evidence:
+        if one.requirement == ask.requirement and (ask.kind == "MISSING" or one.version_id in row.excluded):
+            one.revoked_at = one.revoked_at or now
     tx.add(record)
     await tx.flush()
     note = Note(case.dossier.applicant_id, record.id, "ask.reason", ask.reason)
     await write_note(tx, note, office.safe, now)
-    await _log(tx, caller, case, ask.requirement, "dossier.ask", ask.kind, now)
+    await ledger.record(tx, caller.actor, ask_entry(case, ask.requirement, "dossier.ask", ask.kind), now)
 
 
 async def _standing_asks(tx: Tx, case: Case) -> list[DossierAsk]:
@@ -342,26 +300,3 @@ async def _standing_asks(tx: Tx, case: Case) -> list[DossierAsk]:
         select(DossierAsk).where(DossierAsk.dossier_id == case.dossier.id, DossierAsk.retracted_at.is_(None))
     )
     return list(found)
-
-
-async def _log(
-    tx: Tx,
-    caller: Caller,
-    case: Case,
-    requirement: str,
-    kind: str,
-    outcome: str,
-    now: datetime,
-    article: str | None = None,
-) -> None:
-    entry = ledger.Entry(
-        kind=kind,
-        subject_id=case.dossier.applicant_id,
-        outcome=outcome,
-        purpose=case.purpose,
-        legal_basis="LEGAL_DUTY",
-        article=article,
-        dossier_id=case.dossier.id,
-        requirement=requirement,
-    )
-    await ledger.record(tx, caller.actor, entry, now)

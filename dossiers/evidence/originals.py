@@ -33,7 +33,8 @@ async def mark_original_seen(tx: Tx, caller: Caller, showing: Showing, office: O
     """Record that the caller compared the original with the version held: no agency asks to see it again.
 
     Logged, and the person is told. Raises OriginalNotHeld when nothing held could be compared (the paper is then
-    digitised, which records it as seen), NothingToAsk where nothing is to be shown, MoveNotAllowed, StaleVersion.
+    digitised, which records it as seen), NothingToAsk where nothing is to be shown any more, MoveNotAllowed,
+    StaleVersion.
     """
     case = await load_case(tx, showing.dossier, office, expected_version=showing.expected_version)
     require(caller, Action.MARK_ORIGINAL_SEEN, case.facts)
@@ -42,6 +43,8 @@ async def mark_original_seen(tx: Tx, caller: Caller, showing: Showing, office: O
     if Outcome(case.row(showing.requirement).outcome) is not Outcome.SHOW:
         raise NothingToAsk(showing.requirement)
     planned = (await plan_case(tx, case, office)).by_requirement()[showing.requirement]
+    if case.row(showing.requirement).reason == Code.SHOWN_HERE:
+        raise NothingToAsk(showing.requirement)
     if not planned.used or planned.used[0].version is None:
         raise OriginalNotHeld(showing.requirement)
     subject = await mark_seen(tx, caller, case.dossier.id, planned.used[0].version, now)

@@ -12,7 +12,7 @@ from auth.policy import Action, SubjectFacts, require
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
 from dossiers.clock import local_day
 from dossiers.errors import ClaimsRefused, MoveNotAllowed, RequirementUnknown, TypeNotAccepted
-from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, sync_asks
+from dossiers.evidence.asks import open_supplement_asks, refuse_if_held, refuse_if_spared, sync_asks
 from dossiers.evidence.originals import settle_digitised
 from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
@@ -57,7 +57,7 @@ async def announce_upload(
         holder = result_holder(case, case.law.document_types[announcement.type])
         return await create_upload(tx, caller, replace(announcement, subject=holder), office.safe, now)
     kind = _known_type(office.laws.on(local_day(now)), announcement.type)
-    if announcement.dossier is not None and announcement.requirement is not None:
+    if announcement.dossier is not None:
         case = await load_case(tx, announcement.dossier, office, lock=False)
         require(caller, Action.READ_DOSSIER, case.facts)
         await _refuse_unneeded(tx, case, announcement.requirement, kind, office)
@@ -81,8 +81,8 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
         require(caller, Action.READ_DOSSIER, case.facts)
         if case.status not in (Status.DRAFT, Status.SUPPLEMENT_REQUESTED):
             raise MoveNotAllowed(case.status, "addDocument")
+        await _refuse_unneeded(tx, case, paper.requirement, kind, office)
         if paper.requirement is not None:
-            await _refuse_unneeded(tx, case, paper.requirement, kind, office)
             _prefer_brought(case, paper.requirement)
             subject = _subject_for(caller, case, paper.requirement, subject)
     kept = await deposit(
@@ -120,6 +120,7 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
     case = await load_case(tx, paper.dossier, office) if paper.dossier is not None else None
     if case is not None:
         require(caller, Action.READ_DOSSIER, case.facts)
+        refuse_if_spared(case, await plan_case(tx, case, office), kind.id)
     kept = await deposit(
         tx,
         caller,
@@ -199,7 +200,12 @@ def check_claims(kind: DocumentType, claims: Mapping[str, Any]) -> dict[str, Any
     return complete
 
 
-async def _refuse_unneeded(tx: Tx, case: Case, requirement: str, kind: DocumentType, office: Office) -> None:
+async def _refuse_unneeded(
+    tx: Tx, case: Case, requirement: str | None, kind: DocumentType, office: Office
+) -> None:
+    if requirement is None:
+        refuse_if_spared(case, await plan_case(tx, case, office), kind.id)
+        return
     asked = case.requirement(requirement)
     if case.status is Status.SUPPLEMENT_REQUESTED:
         # The officer's ask has already passed the same refusal, or a counted override.

@@ -16,7 +16,7 @@ from dossiers.desk.results import approve_dossier as approve
 from dossiers.desk.results import return_result as hand_over
 from dossiers.desk.results import revoke_result as revoke
 from dossiers.errors import AlreadyHeld
-from dossiers.evidence import asks
+from dossiers.evidence import asks, overrides
 from dossiers.filing import Change
 from resolvers.connections import read_uuid, read_words
 from resolvers.context import AppInfo, Context
@@ -177,10 +177,12 @@ async def override_already_held(info: AppInfo, input: OverrideAlreadyHeldInput) 
     async def do(tx: Tx) -> UUID:
         change = _change(input)
         words = read_words(input.text, "text")
-        override = asks.Override(
+        override = overrides.Override(
             change.dossier, change.expected_version, input.requirement, input.legal_reason, words
         )
-        return await asks.override_already_held(tx, context.caller, override, context.office, context.now)
+        return await overrides.override_already_held(
+            tx, context.caller, override, context.office, context.now
+        )
 
     return await _moved(context, "overrideAlreadyHeld", input, do)
 

@@ -6,6 +6,8 @@ import strawberry
 
 from dossiers.desk.opening import Opened, OpenedClaim, OpenedDossier, Opening
 from dossiers.desk.opening import open_evidence as open_for_officer
+from dossiers.errors import AlreadyHeld
+from dossiers.evidence.asks import record_refused_ask
 from dossiers.evidence.originals import Showing
 from dossiers.evidence.originals import mark_original_seen as see_original
 from dossiers.evidence.papers import Paper
@@ -132,7 +134,14 @@ async def digitise_document(info: AppInfo, input: DigitiseDocumentInput) -> Digi
         )
         return (await digitise(tx, context.caller, paper, context.office, context.now)).document
 
-    made, errors = await context.act("digitiseDocument", input, do)
+    async def record(tx: Tx, held: AlreadyHeld) -> None:
+        if input.dossier is not None:
+            dossier = read_uuid(input.dossier, "Dossier")
+            await record_refused_ask(
+                tx, context.caller, dossier, held.requirement, context.office, context.now
+            )
+
+    made, errors = await context.act_or_record("digitiseDocument", input, do, record)
     return DigitiseDocumentPayload(document=await issued_document(context, made), errors=errors)
 
 

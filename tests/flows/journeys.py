@@ -341,6 +341,17 @@ async def plan(person: Person, procedure: str, **given: Any) -> Facts:
     return found
 
 
+COUNTS = """askedAgain askedWhileDown withReason declinedReuse unfit supplied caseBound reused reusedSelf
+reusedDigitised reusedIssued fetched refusedAsks refusedUploads"""
+
+
+async def figures(person: Person, dossier: Facts) -> dict[str, int]:
+    """What the recount counts of the dossier, zeros left out."""
+    query = f"query($id: ID!) {{ node(id: $id) {{ ... on Dossier {{ onceOnly {{ {COUNTS} }} }} }} }}"
+    counted = (await person.ask(query, id=dossier["id"]))["node"]["onceOnly"]
+    return {name: amount for name, amount in counted.items() if amount}
+
+
 async def rows(stage: Stage, sql: str) -> list[tuple[Any, ...]]:
     """Rows as their owner sees them."""
     async with stage.owner.begin() as connection:

@@ -118,3 +118,13 @@ async def test_nothing_is_brought_to_a_filing_nobody_asked_anything_of(stage: St
     async with unchanged(stage):
         refused = await me.refused("addDocument", ADDED, **given)
     assert refused["code"] == "MOVE_NOT_ALLOWED"
+
+
+async def test_held_it_is_not_taken_for_the_filing_in_general_either(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    upload = await me.send(files.pdf(pages=3), "application/pdf", LAND_TYPE)
+    draft = await permit_draft(me, officer)
+    given = {"upload": upload, "type": LAND_TYPE, "claims": dict(LAND_CLAIMS), "dossier": draft["id"]}
+    async with unchanged(stage):
+        refused = await me.refused("addDocument", ADDED, **given)
+    assert (refused["code"], refused["requirement"]) == ("ALREADY_HELD", LAND)

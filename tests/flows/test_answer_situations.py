@@ -11,6 +11,7 @@ from tests.flows.journeys import (
     open_dossier,
     outcomes,
     permit_draft,
+    rows,
     seen,
     submitted_permit,
     unchanged,
@@ -106,3 +107,17 @@ async def test_a_submitted_filing_is_answered_no_more(stage: Stage) -> None:
             refused = await me.refused(operation, "dossier { id }", **seen(filed), **given)
             assert refused["code"] == "MOVE_NOT_ALLOWED", operation
     assert await move(officer, "receiveDossier", filed)
+
+
+async def test_what_would_be_cheaper_in_a_lower_rank_waits_for_the_declaration_which_is_kept(
+    stage: Stage,
+) -> None:
+    me = await stage.citizen("minh-chau")
+    draft = await open_dossier(me, "1.004884")
+    # Registers could answer the lower rank at once; still the higher is asked for.
+    assert [outcomes(draft)[one] for one in ("c02", "c03")] == ["SUPPLY", "NOT_APPLICABLE"]
+    kept = "SELECT declared_absent FROM dossiers"
+    assert await rows(stage, kept) == [([],)]
+    without = await answer(me, draft, co_ban_sao_giay_khai_sinh_cu=False)
+    assert [outcomes(without)[one] for one in ("c02", "c03")] == ["NOT_APPLICABLE", "FETCH"]
+    assert await rows(stage, kept) == [(["dang-ky-lai-khai-sinh.c02"],)]

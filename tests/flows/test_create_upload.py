@@ -100,3 +100,24 @@ async def test_the_address_is_shown_once(stage: Stage) -> None:
         conflict = await me.refused("createUpload", "upload { id }", **{**given, "sizeBytes": 7})
     assert (again["upload"], again["errors"][0]["code"]) == (None, "BAD_INPUT")
     assert conflict["code"] == "IDEMPOTENCY_CONFLICT"
+
+
+async def test_naming_no_requirement_is_no_way_around(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    draft = await permit_draft(me, officer)
+    async with changes(stage, *REFUSED_UPLOAD):
+        error = await refused(me, dossier=draft["id"])
+    assert (error["code"], error["requirement"]) == ("ALREADY_HELD", LAND)
+    # What the filing still needs is taken, and so is what no requirement of it would take.
+    for type_ in (DRAWING_TYPE, "anh-chan-dung"):
+        await me.act("createUpload", "upload { id }", **announced(dossier=draft["id"], type=type_))
+
+
+async def test_a_form_is_filled_in_and_never_uploaded_as_evidence(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    draft = await permit_draft(me, officer)
+    form = line(draft, "c01")["requirement"]
+    async with unchanged(stage):
+        for type_ in (form["documentType"], LAND_TYPE, DRAWING_TYPE):
+            error = await refused(me, dossier=draft["id"], requirement=form["id"], type=type_)
+            assert error["code"] == "TYPE_NOT_ACCEPTED", type_

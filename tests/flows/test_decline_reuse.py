@@ -1,18 +1,27 @@
 """Declining reuse: the person may bring a paper themself; it is counted apart and never as asked again."""
 
+import pytest
+
 from tests.flows.journeys import (
     BRIEF,
     DRAWING,
+    DRAWING_TYPE,
     LAND,
     LAND_CLAIMS,
+    LAND_REGISTER,
     LAND_TYPE,
+    NO_NEIGHBOURS,
+    PERMIT,
     bring,
     denied,
+    figures,
     line,
     look,
+    open_dossier,
     permit_draft,
     rows,
     seen,
+    submit,
     unchanged,
 )
 from tests.flows.stage import Stage
@@ -51,3 +60,18 @@ async def test_there_is_nothing_to_decline_where_nothing_is_reused(stage: Stage)
         assert refused["code"] == "STALE_VERSION"
         assert await denied(other, "declineReuse", **seen(draft), requirement=LAND) == "NOT_FOUND"
     assert line(await look(me, draft), LAND)["outcome"] == "REUSE"
+
+
+@pytest.mark.parametrize(("mode", "outcome"), [("up", "FETCH"), ("down", "PENDING_FETCH")])
+async def test_a_registers_answer_may_be_declined_as_well(stage: Stage, mode: str, outcome: str) -> None:
+    me = await stage.citizen("minh-chau")
+    await stage.sandbox.set_mode(LAND_REGISTER, mode)
+    draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
+    assert line(draft, LAND)["outcome"] == outcome
+    declined = (await me.act("declineReuse", BRIEF, **seen(draft), requirement=LAND))["dossier"]
+    assert line(declined, LAND)["outcome"] == "SUPPLY"
+    await bring(me, draft, LAND, LAND_TYPE, LAND_CLAIMS, pages=2)
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    filed = await submit(me, draft)
+    assert (line(filed, LAND)["outcome"], line(filed, LAND)["satisfied"]) == ("SUPPLY", True)
+    assert await figures(me, filed) == {"declinedReuse": 1, "supplied": 2}

@@ -4,18 +4,24 @@ from uuid import uuid4
 
 from tests import files
 from tests.flows.journeys import (
+    LAND,
     LAND_CLAIMS,
     LAND_TYPE,
     NO_NEIGHBOURS,
     PERMIT,
+    REFUSED_ASK,
+    changes,
     denied,
     digitise,
+    figures,
     held,
     line,
     notices,
     number_of,
     open_dossier,
+    permit_in_work,
     plan,
+    scan,
     unchanged,
     usage,
 )
@@ -96,3 +102,18 @@ async def test_a_person_is_found_at_the_counter_by_their_number_and_reads_that_t
         assert (
             await denied(appraiser, "identifySubject", citizenId=number_of("thanh-binh")) == "ACCESS_DENIED"
         )
+
+
+async def test_what_a_filing_has_already_is_not_digitised_for_it_and_the_person_is_told(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    met = await officer.act("identifySubject", "subject", citizenId=number_of("minh-chau"))
+    upload = await officer.send(scan(5), "application/pdf", LAND_TYPE, onBehalfOf=met["subject"])
+    given = {"subject": met["subject"], "upload": upload, "type": LAND_TYPE, "claims": dict(LAND_CLAIMS)}
+    async with changes(stage, *REFUSED_ASK):
+        refused = await officer.refused("digitiseDocument", KEPT, **given, dossier=taken["id"])
+    assert (refused["code"], refused["requirement"]) == ("ALREADY_HELD", LAND)
+    assert (await notices(me))[0]["code"] == "refused_ask"
+    assert (await figures(me, taken))["refusedAsks"] == 1
+    # For the vault in general it is taken: the person may keep what they like.
+    await officer.act("digitiseDocument", KEPT, **given)

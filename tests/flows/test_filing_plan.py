@@ -145,3 +145,42 @@ async def test_whoever_is_not_signed_in_gets_the_published_guide_or_nothing_at_a
     stranger = await stage.citizen("thanh-binh")
     said = await stranger.post(query, {"input": {"procedure": PERMIT, "onBehalfOf": mine}})
     assert [one["extensions"]["code"] for one in said["errors"]] == ["NOT_FOUND"]
+
+
+async def test_a_readable_register_is_the_upgrade_offered_before_any_other(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    claims = {
+        "health.licence_class_fit@holder": "B",
+        "health.fitness_conclusion@holder": "x",
+        "document.issue_date@document": "2026-11-01",
+    }
+    mine = await keep(me, "giay-kham-suc-khoe-lai-xe", claims)
+    fit = line(await plan(me, "3.000346"), "c02")
+    assert (fit["requirement"]["minLevel"], fit["outcome"]) == (2, "FETCH")
+    assert [one["document"]["id"] for one in fit["rejected"]] == [mine]
+    assert "too low a level" in fit["rejected"][0]["reason"]
+
+
+async def test_a_stand_in_names_the_provision_that_lets_it_stand_in(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("cong-an-xa.toan-quyen")
+    await stage.sandbox.set_mode("all", "down")
+    earlier = {"person.personal_id_number@holder": number_of("minh-chau"), "person.full_name@holder": "x"}
+    card = await digitise(officer, "minh-chau", "the-can-cuoc-cong-dan", earlier)
+    c02 = line(await plan(me, "1.001570"), "c02")
+    assert (c02["requirement"]["documentType"], c02["outcome"]) == ("the-can-cuoc", "REUSE")
+    assert c02["evidence"][0]["document"]["id"] == card
+    assert c02["legalBasis"] == "Luật Căn cước số 26/2023/QH15, Điều 46"
+
+
+async def test_of_two_papers_that_serve_one_is_used_and_the_other_explained(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("cong-an-xa.toan-quyen")
+    await stage.sandbox.set_mode("all", "down")
+    name = {"person.full_name@holder": "x"}
+    abroad = await digitise(officer, "minh-chau", "ho-chieu", {"person.passport_number@holder": "1", **name})
+    at_home = {"person.personal_id_number@holder": number_of("minh-chau"), **name}
+    card = await digitise(officer, "minh-chau", "the-can-cuoc", at_home, pages=2)
+    c02 = line(await plan(me, "3.000333"), "c02")
+    used = [one["document"]["id"] for one in c02["evidence"]]
+    spared = [one["document"]["id"] for one in c02["rejected"]]
+    assert (c02["outcome"], {*used, *spared}, len(used)) == ("REUSE", {abroad, card}, 1)
+    assert c02["rejected"][0]["reason"] == "Not needed: other evidence serves and discloses no more."

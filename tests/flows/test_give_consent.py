@@ -9,6 +9,7 @@ from tests.flows.journeys import (
     agreed,
     consents,
     denied,
+    desk_for,
     digitise,
     fill,
     held,
@@ -215,3 +216,52 @@ async def test_which_of_somebodys_several_houses_is_meant_is_never_guessed(stage
     await digitise(police, WIFE, HOUSE, other, pages=2)
     draft = await moving_in(husband, "cong-an-xa")
     assert line(draft, DWELLING)["outcome"] != "REUSE"
+
+
+SURVIVORS, BOOK = "2.000821", "giai-quyet-che-do-tu-tuat.c03"
+INSURED = {"insurance.social_insurance_number@holder": "x", "insurance.contribution_periods@holder": "y"}
+
+
+async def survivors_claim(person: Person, key: str, dead: str) -> Facts:
+    """A draft for survivors' benefits after this person, who paid into the insurance."""
+    paid = ("nguoi-mat-dang-dong-bhxh", "nguoi-mat-bao-luu-thoi-gian-dong-bhxh")
+    situations = [{"id": one, "value": True} for one in paid]
+    parties = [{"role": "deceased", "citizenId": number_of(dead)}]
+    return await open_dossier(person, SURVIVORS, key, parties=parties, situations=situations)
+
+
+async def test_calling_somebody_dead_opens_none_of_their_papers(stage: Stage) -> None:
+    me, alive = await stage.citizen("quoc-viet"), await stage.citizen("thi-sen")
+    key, officer = await desk_for(stage, me, SURVIVORS)
+    await digitise(officer, "thi-sen", "so-bao-hiem-xa-hoi", INSURED)
+    draft = await fill(me, await survivors_claim(me, key, "thi-sen"))
+    assert line(draft, BOOK)["outcome"] == "REUSE"
+    async with unchanged(stage):
+        refused = await me.refused("submitDossier", "dossier { id }", **seen(draft), **agreed(draft))
+    assert (refused["code"], refused["roles"]) == ("CONSENT_OUTSTANDING", ["deceased"])
+    # She learns of it, and it is hers to agree to.
+    assert {"party_named", "access_requested"} <= {one["code"] for one in await notices(alive)}
+    (asked,) = await requests(alive)
+    assert len(asked["notice"]["items"]) == 1
+
+
+async def test_the_papers_of_somebody_proven_dead_are_read_on_the_agencys_duty_with_its_article(
+    stage: Stage,
+) -> None:
+    me = await stage.citizen("quoc-viet")
+    await stage.citizen("thi-sen")
+    key, officer = await desk_for(stage, me, SURVIVORS)
+    await digitise(officer, "thi-sen", "so-bao-hiem-xa-hoi", INSURED)
+    died = {"person.personal_id_number@deceased": number_of("thi-sen"), "death.date@deceased": "2026-11-02"}
+    await digitise(officer, "thi-sen", "trich-luc-khai-tu", died, pages=2)
+    draft = await survivors_claim(me, key, "thi-sen")
+    assert (outcomes(draft)["c02"], outcomes(draft)["c03"], draft["notice"]) == ("REUSE", "REUSE", None)
+    taken = await take_in(officer, await submit(me, draft))
+    opened = await officer.act(
+        "openEvidence", "evidence { claims { name value } }", dossier=taken["id"], requirements=[BOOK]
+    )
+    assert {one["name"] for one in opened["evidence"][0]["claims"]} == set(INSURED)
+    read = """SELECT entry->>'legal_basis', entry->>'article' FROM ledger l JOIN dossier_parties p
+        ON p.subject_id = l.subject_id WHERE p.role = 'deceased' AND l.kind = 'vault.read'"""
+    assert await rows(stage, read) == [("LEGAL_DUTY", "Luật Bảo hiểm xã hội số 41/2024/QH15")]
+    assert await rows(stage, "SELECT count(*) FROM consents") == [(0,)]

@@ -4,7 +4,9 @@ from uuid import uuid4
 
 from tests.flows.journeys import (
     DESK,
+    REFUSED_ASK,
     agreed,
+    changes,
     denied,
     desk_for,
     digitise,
@@ -16,6 +18,7 @@ from tests.flows.journeys import (
     notices,
     number_of,
     open_dossier,
+    plan,
     rows,
     seen,
     submit,
@@ -119,3 +122,33 @@ async def test_an_original_is_recorded_only_where_it_is_shown(stage: Stage) -> N
         refused = await officer.refused("markOriginalSeen", DESK, **seen(gone), requirement=SHOWN_PASSPORT)
     assert refused["code"] == "MOVE_NOT_ALLOWED"
     assert number_of("minh-chau") not in str(gone)
+
+
+async def test_what_was_shown_is_neither_marked_nor_asked_for_a_second_time(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    key, officer = await desk_for(stage, me, LICENCE_ABROAD)
+    await keep(me, PASSPORT, PASSPORT_CLAIMS)
+    dossier = await filed(stage, me, key)
+    marked = await move(officer, "markOriginalSeen", dossier, requirement=SHOWN_PASSPORT)
+    ask = {"requirement": SHOWN_PASSPORT, "kind": "MISSING", "reason": "x"}
+    async with unchanged(stage):
+        again = await officer.refused("markOriginalSeen", DESK, **seen(marked), requirement=SHOWN_PASSPORT)
+    async with changes(stage, *REFUSED_ASK):
+        asked = await officer.refused("requestSupplement", DESK, **seen(marked), asks=[ask])
+    assert (again["code"], asked["code"]) == ("NOTHING_TO_ASK", "ALREADY_HELD")
+    assert (await notices(me))[0]["code"] == "refused_ask"
+
+
+async def test_another_version_of_the_original_is_shown_anew(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    key, officer = await desk_for(stage, me, LICENCE_ABROAD)
+    old = await keep(me, PASSPORT, PASSPORT_CLAIMS)
+    await move(officer, "markOriginalSeen", await filed(stage, me, key), requirement=SHOWN_PASSPORT)
+    assert line(await plan(me, LICENCE_ABROAD), SHOWN_PASSPORT)["outcome"] == "REUSE"
+    number = "person.passport_number@holder"
+    new = await keep(me, PASSPORT, {**PASSPORT_CLAIMS, number: "TN0000002"}, pages=3)
+    given = {"document": old, "claim": number, "reason": "đổi hộ chiếu", "replacement": new}
+    await me.act("correctClaim", "document { id }", **given)
+    c03 = line(await plan(me, LICENCE_ABROAD), SHOWN_PASSPORT)
+    assert c03["outcome"] == "SHOW"
+    assert "show it at the counter, once" in c03["reason"]

@@ -2,10 +2,23 @@
 
 from typing import Any
 
+from tests.flows.journeys import (
+    COUNTS,
+    DESK,
+    DRAWING,
+    issued_permit,
+    line,
+    look,
+    move,
+    open_dossier,
+    outcomes,
+    permit_in_work,
+    rows,
+    seen,
+    submit,
+)
 from tests.flows.stage import Person, Stage, agency_code
 
-COUNTS = """askedAgain askedWhileDown withReason declinedReuse unfit supplied caseBound reused reusedSelf
-reusedDigitised reusedIssued fetched refusedAsks refusedUploads"""
 FIGURES = f"""{{ onceOnly {{ counts {{ {COUNTS} }} mismatches(first: 9) {{ edges {{ node {{ id amount }} }} }}
 dossiers(figure: REFUSED_UPLOADS, first: 1) {{ edges {{ cursor node {{ id amount }} }} pageInfo {{ hasNextPage }} }}
 }} }}"""
@@ -53,3 +66,53 @@ async def test_figures_are_for_those_signed_in(stage: Stage) -> None:
     said = await stage.anybody().post(FIGURES)
     assert said["data"] is None
     assert {one["extensions"]["code"] for one in said["errors"]} == {"UNAUTHENTICATED"}
+
+
+OPENING = f"""query($figure: OnceOnlyFigure!) {{ onceOnly {{ counts {{ {COUNTS} }}
+  dossiers(figure: $figure, first: 9) {{ edges {{ node {{ id amount }} }} }} }} }}"""
+
+
+async def test_every_count_of_an_agency_opens_to_the_dossiers_it_is_made_of(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    declined = await look(me, await permit(me))
+    await me.act("declineReuse", "dossier { id }", **seen(declined), requirement=LAND)
+    taken = await permit_in_work(me, officer)
+    asking = {"requirement": LAND, "kind": "MISSING", "reason": "x"}
+    await officer.refused("requestSupplement", DESK, **seen(taken), asks=[asking])
+    given = {"requirement": LAND, "legalReason": "data_wrong", "text": "x"}
+    allowed = await move(officer, "overrideAlreadyHeld", taken, **given)
+    unfit = {"requirement": DRAWING, "kind": "UNFIT", "reason": "x"}
+    await move(officer, "requestSupplement", allowed, asks=[asking, unfit])
+    expected = {"REUSED": taken, "REUSED_DIGITISED": taken, "SUPPLIED": taken, "UNFIT": taken,
+                "WITH_REASON": taken, "REFUSED_ASKS": taken}  # fmt: skip
+    for person, counted in ((me, {**expected, "DECLINED_REUSE": declined}), (officer, expected)):
+        for figure, dossier in counted.items():
+            found = (await person.ask(OPENING, figure=figure))["onceOnly"]
+            assert [edge["node"] for edge in found["dossiers"]["edges"]] == [
+                {"id": dossier["id"], "amount": 1}
+            ]
+        counts = {name for name, amount in found["counts"].items() if amount}
+        assert {name.replace("_", "").lower() for name in counted} == {name.lower() for name in counts}
+    assert (await officer.ask(OPENING, figure="ASKED_AGAIN"))["onceOnly"]["dossiers"]["edges"] == []
+
+
+REISSUE, DAMAGED = "1.013228", {"id": "giay-da-cap-bi-rach-nat-hu-hong", "value": True}
+
+
+async def test_an_original_to_be_handed_in_is_not_uploaded_and_nothing_of_it_is_disclosed(
+    stage: Stage,
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    await issued_permit(me, officer)
+    draft = await open_dossier(me, REISSUE, "ubnd-hai", situations=[DAMAGED])
+    c02 = line(draft, "c02")
+    assert (c02["outcome"], c02["satisfied"], draft["notice"]) == ("SURRENDER", True, None)
+    assert c02["reason"] == "The original is handed in when the result is collected."
+    filed = await submit(me, draft)
+    assert filed["status"] == "NEWLY_FILED"
+    assert await rows(stage, "SELECT count(*) FROM dossier_evidence WHERE requirement LIKE 'cap-lai%'") == [
+        (0,)
+    ]
+    whole = {**DAMAGED, "value": False}
+    spared = await open_dossier(me, REISSUE, "ubnd-hai", situations=[whole])
+    assert outcomes(spared)["c02"] == "NOT_APPLICABLE"

@@ -17,6 +17,7 @@ from tests.flows.journeys import (
     bring,
     denied,
     digitise,
+    figures,
     held,
     keep,
     line,
@@ -25,6 +26,7 @@ from tests.flows.journeys import (
     open_dossier,
     outcomes,
     permit_draft,
+    requests,
     rows,
     seen,
     submitted_permit,
@@ -167,6 +169,8 @@ async def test_case_bound_papers_never_cross_dossiers(stage: Stage) -> None:
     assert (line(after, sworn)["outcome"], line(after, sworn)["satisfied"]) == ("SUPPLY", True)
     second = await open_dossier(me, "1.001193", "ubnd-mot", **given)
     assert (line(second, sworn)["outcome"], line(second, sworn)["satisfied"]) == ("SUPPLY", False)
+    # Counted apart: no once-only rule could have spared it.
+    assert (await figures(me, first), await figures(me, second)) == ({"caseBound": 1}, {})
 
 
 async def test_a_paper_kept_before_is_reused_and_one_first_brought_here_stays_supplied(stage: Stage) -> None:
@@ -240,3 +244,22 @@ async def test_the_same_key_opens_one_dossier_and_another_body_conflicts(stage: 
         **seen(first["dossier"]), idempotencyKey=key, situations=NO_NEIGHBOURS,
     )  # fmt: skip
     assert answered["dossier"]["version"] == first["dossier"]["version"] + 1
+
+
+async def test_ones_own_paper_never_stands_for_somebody_elses(stage: Stage) -> None:
+    bride, groom = await stage.citizen("minh-chau"), await stage.citizen("dang-khoa")
+    officer = await stage.officer("ubnd-mot.toan-quyen")
+    fit = {
+        "person.full_name@holder": "x",
+        "health.mental_capacity_conclusion@holder": "y",
+        "document.issue_date@document": "2026-11-01",
+    }
+    await digitise(officer, "minh-chau", "giay-xac-nhan-suc-khoe-tam-than", fit)
+    parties = [{"role": "spouse", "citizenId": number_of("dang-khoa")}]
+    draft = await open_dossier(bride, "2.000806", "ubnd-mot", parties=parties)
+    of_each = {
+        line(draft, part)["requirement"]["subjectRole"]: outcomes(draft)[part] for part in ("c04", "c10")
+    }
+    assert of_each == {"applicant": "REUSE", "spouse": "SUPPLY"}
+    # Nobody is asked for the approval of what serves nothing.
+    assert await requests(groom) == []

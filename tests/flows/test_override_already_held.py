@@ -14,8 +14,12 @@ from tests.flows.journeys import (
     LAND_TYPE,
     NO_NEIGHBOURS,
     PERMIT,
+    PERMIT_RESULT,
+    REFUSED_ASK,
     bring,
+    changes,
     denied,
+    figures,
     line,
     look,
     move,
@@ -107,6 +111,18 @@ async def test_a_register_silent_too_long_is_a_reason_only_then(stage: Stage, la
         allowed = await move(officer, "overrideAlreadyHeld", now, **given)
         asked = await move(officer, "requestSupplement", allowed, **MISSING)
         assert asked["status"] == "SUPPLEMENT_REQUESTED"
+        brought = await bring(me, asked, LAND, LAND_TYPE, LAND_CLAIMS, pages=4)
+        done = (await me.act("answerSupplement", DESK, **seen(brought)))["dossier"]
+        assert await figures(me, done) == {"withReason": 1, "supplied": 2}
+        opened = await officer.act(
+            "openEvidence", "evidence { contentUrl }", dossier=done["id"], requirements=[LAND]
+        )
+        assert opened["evidence"][0]["contentUrl"] is not None
+        # The paper has come: the decision waits for no register, and the override excuses no second ask.
+        async with changes(then, *REFUSED_ASK):
+            again = await officer.refused("requestSupplement", DESK, **seen(done), **MISSING)
+        assert again["code"] == "ALREADY_HELD"
+        await move(officer, "approveDossier", done, results=[PERMIT_RESULT])
     reasons = "SELECT override_id IS NOT NULL FROM dossier_asks WHERE kind = 'SUPPLEMENT'"
     assert await rows(stage, reasons) == [(True,)]
 

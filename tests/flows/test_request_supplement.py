@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from tests.flows.conftest import Later
 from tests.flows.journeys import (
     BRIEF,
@@ -21,6 +23,8 @@ from tests.flows.journeys import (
     changes,
     denied,
     digitise,
+    figures,
+    held,
     line,
     look,
     move,
@@ -67,15 +71,103 @@ async def test_what_is_held_may_not_be_asked_for_and_the_person_is_told_of_the_a
     assert "Bạn có thể phản ánh." in (await notices(me))[0]["text"]
 
 
-async def test_what_a_register_still_owes_may_not_be_asked_for_either(stage: Stage) -> None:
+@pytest.mark.parametrize(("mode", "outcome"), [("up", "FETCH"), ("down", "PENDING_FETCH")])
+async def test_what_a_register_answers_or_owes_may_not_be_asked_for_either(
+    stage: Stage, mode: str, outcome: str
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    await stage.sandbox.set_mode(LAND_REGISTER, mode)
+    draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    taken = await take_in(officer, await submit(me, draft))
+    assert line(taken, LAND)["outcome"] == outcome
+    async with changes(stage, *REFUSED_ASK):
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND))
+    assert refused["code"] == "ALREADY_HELD"
+
+
+async def test_a_silent_registers_answer_has_no_version_that_could_be_unfit(stage: Stage) -> None:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     await stage.sandbox.set_mode(LAND_REGISTER, "down")
     draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
     await bring(me, draft, DRAWING, DRAWING_TYPE)
     taken = await take_in(officer, await submit(me, draft))
+    async with unchanged(stage):
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND, "UNFIT"))
+    assert refused["code"] == "NOTHING_TO_ASK"
+
+
+async def test_what_was_handed_in_here_is_not_missing(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
     async with changes(stage, *REFUSED_ASK):
-        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND))
-    assert refused["code"] == "ALREADY_HELD"
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(DRAWING))
+    assert (refused["code"], refused["requirement"]) == ("ALREADY_HELD", DRAWING)
+    assert await figures(me, taken) == {"reused": 1, "reusedDigitised": 1, "supplied": 1, "refusedAsks": 1}
+
+
+async def test_what_no_register_has_may_be_asked_for_and_is_no_second_ask(stage: Stage, later: Later) -> None:
+    me, officer = await stage.citizen("thanh-binh"), await stage.officer("ubnd-mot.toan-quyen")
+    await stage.sandbox.set_mode(LAND_REGISTER, "down")
+    draft = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS)
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    filed = await submit(me, draft)
+    await stage.sandbox.restore()
+    async with later(timedelta(minutes=2)) as then:
+        await then.settle()
+        me, officer = then.carry(me), then.carry(officer)
+        lacking = await look(me, filed)
+        assert (line(lacking, LAND)["outcome"], line(lacking, LAND)["satisfied"]) == ("SUPPLY", False)
+        taken = await take_in(officer, lacking)
+        asked = await move(officer, "requestSupplement", taken, **asking(LAND))
+        brought = await bring(me, asked, LAND, LAND_TYPE, LAND_CLAIMS, pages=3)
+        done = (await me.act("answerSupplement", DESK, **seen(brought)))["dossier"]
+        assert done["status"] == "PROCESSING"
+        assert await figures(me, done) == {"supplied": 2}
+
+
+async def test_asked_twice_before_it_is_answered_a_dossier_still_returns_to_where_it_was(
+    stage: Stage,
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    asked = await move(officer, "requestSupplement", taken, **asking(DRAWING, "UNFIT"))
+    more = await move(officer, "requestSupplement", asked, **asking(DRAWING))
+    brought = await bring(me, more, DRAWING, DRAWING_TYPE, pages=2)
+    done = (await me.act("answerSupplement", DESK, **seen(brought)))["dossier"]
+    assert (done["status"], (await look(me, done))["supplement"]) == ("PROCESSING", None)
+
+
+async def test_an_unfit_version_is_out_of_this_dossier_alone_and_counted_apart(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    await move(officer, "requestSupplement", taken, **asking(DRAWING, "UNFIT"))
+    assert (await figures(me, taken))["unfit"] == 1
+    assert "askedAgain" not in await figures(me, taken)
+    about = [
+        {"kind": "LAND_PARCEL", "document": (await held(me, LAND_TYPE))[0]["id"]},
+        {"kind": "BUILDING", "document": (await held(me, DRAWING_TYPE))[0]["id"]},
+    ]
+    other = await open_dossier(me, PERMIT, "ubnd-mot", situations=NO_NEIGHBOURS, objects=about)
+    assert line(other, DRAWING)["outcome"] == "REUSE"
+
+
+async def test_a_person_objects_to_a_refused_ask_and_to_a_version_called_unfit(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    objecting = {"dossier": taken["id"], "text": "Bản vẽ rõ ràng"}
+    async with unchanged(stage):
+        for requirement in (LAND, DRAWING):
+            early = await me.refused("objectToAsk", "dossier { id }", **objecting, requirement=requirement)
+            assert early["code"] == "NOTHING_TO_OBJECT_TO"
+    await officer.refused("requestSupplement", DESK, **seen(taken), **asking(LAND))
+    await officer.act("requestSupplement", DESK, **seen(taken), **asking(DRAWING, "UNFIT"))
+    for requirement in (LAND, DRAWING):
+        async with changes(stage, "dossier_events", "sealed_notes"):
+            await me.act("objectToAsk", "dossier { id }", **objecting, requirement=requirement)
+    objected = "SELECT requirement FROM dossier_events WHERE kind = 'objected' ORDER BY id"
+    assert await rows(stage, objected) == [(LAND,), (DRAWING,)]
+    assert [one["kind"] for one in await usage(me)].count("dossier.objected") == 2
 
 
 async def test_an_unfit_version_is_asked_for_again_with_its_reason_and_leaves_this_dossier(

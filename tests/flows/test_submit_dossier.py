@@ -29,7 +29,7 @@ from tests.flows.journeys import (
     take_in,
     unchanged,
 )
-from tests.flows.stage import Stage
+from tests.flows.stage import Stage, agency_code
 
 QUEUE = "{ desk(first: 5) { edges { node { id code status dueDate form { value } results { id } } } } }"
 
@@ -202,3 +202,22 @@ async def test_the_law_of_the_filing_day_stays_with_a_submitted_dossier(stage: S
     async with later(timedelta(days=98)) as march:
         await march.settle()
         assert line(await look(march.carry(me), filed), "c02")["outcome"] == "FETCH"
+
+
+async def test_codes_run_by_agency_and_by_day_in_vietnam(stage: Stage, later: Later) -> None:
+    me = await stage.citizen("thanh-binh")
+
+    async def filed(then: Stage, key: str) -> str:
+        person = then.carry(me)
+        draft = await open_dossier(person, "3.000333", key)
+        no = [{"id": one["id"], "value": False} for one in draft["questions"]]
+        await person.act("answerSituations", BRIEF, **seen(draft), situations=no)
+        return str((await submit(person, draft))["code"])
+
+    first, second = await filed(stage, "mot-cua-tinh"), await filed(stage, "mot-cua-tinh")
+    other = await filed(stage, "cong-an-tinh")
+    assert [first, second] == [f"{agency_code('mot-cua-tinh')}-261123-000{number}" for number in (1, 2)]
+    assert other == f"{agency_code('cong-an-tinh')}-261123-0001"
+    # Half past midnight in Vietnam, still the 23rd in Greenwich.
+    async with later(timedelta(hours=14, minutes=30)) as then:
+        assert await filed(then, "mot-cua-tinh") == f"{agency_code('mot-cua-tinh')}-261124-0001"
