@@ -87,7 +87,7 @@ async def test_committed_lines_are_sealed_under_a_signed_head(shop: Shop) -> Non
 
 async def revoke(shop: Shop, document: UUID) -> None:
     place = shop.place
-    revocation = Revocation(document, "issued in error", "Luật Xây dựng")
+    revocation = Revocation(document, "issued in error", "50/2014/QH13, Điều 101")
     await place.write(
         place.officer, lambda tx: revoke_result(tx, place.officer, revocation, place.office, place.now)
     )
