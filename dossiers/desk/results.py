@@ -18,6 +18,7 @@ from dossiers.clock import local_day
 from dossiers.desk.citations import provision_of
 from dossiers.desk.intake import tell
 from dossiers.errors import EvidencePending, ResultRefused
+from dossiers.evidence.originals import settle_surrendered, surrendered
 from dossiers.evidence.papers import check_claims
 from dossiers.filing import Change
 from dossiers.notices import notify
@@ -90,10 +91,12 @@ async def approve_dossier(tx: Tx, caller: Caller, approval: Approval, office: Of
 
 
 async def return_result(tx: Tx, caller: Caller, change: Change, office: Office, now: datetime) -> UUID:
-    """Hand the result over (status 10); electronic results are already in the vault."""
+    """Hand the result over (status 10), against the originals it replaces; electronic results are already in the
+    vault."""
     case = await load_case(tx, change.dossier, office, expected_version=change.expected_version)
     require(caller, Action.RETURN_RESULT, case.facts)
     await move_case(tx, case, Move.RETURN, caller, now)
+    await settle_surrendered(tx, caller, case, now)
     await tell(tx, case, "result_returned", now)
     return case.dossier.id
 
@@ -148,7 +151,7 @@ async def _issue(
             object_key=await object_of_paper(tx, case, kind, claims, office, now),
             deposited_in=case.dossier.id,
             issuer_agency=caller.agency,
-            supersedes=_superseded(case, kind),
+            supersedes=_superseded(case, kind) or await surrendered(tx, case, kind.id, office),
         ),
         office.safe,
         now,

@@ -1,4 +1,4 @@
-"""Originals shown at the counter: recorded with the version they were compared with, and never shown again."""
+"""Originals shown at the counter or handed in there: recorded, and never asked for again."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -68,16 +68,38 @@ async def settle_digitised(tx: Tx, caller: Caller, case: Case, office: Office, n
             touch(case)
 
 
+async def settle_surrendered(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
+    """Whoever collected the result has handed in the originals it was given for."""
+    require(caller, Action.RETURN_RESULT, case.facts)
+    for row in case.requirements.values():
+        if row.outcome == Outcome.SURRENDER:
+            record_event(tx, case, "original_handed_in", caller, now, requirement=row.requirement)
+            await _close_asks(tx, case, row.requirement, None, now)
+
+
+async def surrendered(tx: Tx, case: Case, document_type: str, office: Office) -> UUID | None:
+    """The paper of this type that is to be handed in for the dossier's result, if it is held."""
+    for planned in (await plan_case(tx, case, office)).planned:
+        for named in planned.used if planned.outcome is Outcome.SURRENDER else ():
+            if named.version is not None and case.holdings[named.version].type == document_type:
+                return named.document
+    return None
+
+
 async def _settle(tx: Tx, caller: Caller, case: Case, planned: Planned, now: datetime) -> None:
     version = planned.used[0].version
     row = case.requirements[planned.requirement]
     kind = case.holdings[version].type if version is not None else ""
     row.satisfied, row.reason, row.reason_params = True, Code.SHOWN_HERE.value, {"document_type": kind}
     record_event(tx, case, "original_seen", caller, now, requirement=planned.requirement)
+    await _close_asks(tx, case, planned.requirement, version, now)
+
+
+async def _close_asks(tx: Tx, case: Case, requirement: str, version: UUID | None, now: datetime) -> None:
     asks = await tx.scalars(
         select(DossierAsk).where(
             DossierAsk.dossier_id == case.dossier.id,
-            DossierAsk.requirement == planned.requirement,
+            DossierAsk.requirement == requirement,
             DossierAsk.answered_at.is_(None),
             DossierAsk.retracted_at.is_(None),
         )

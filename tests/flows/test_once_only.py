@@ -1,4 +1,4 @@
-"""The figures over HTTP: for whom they are, what they open to, and that they add up."""
+"""Once only as a whole: the figures, for whom they are and what they open to; originals handed in for good."""
 
 from typing import Any
 
@@ -6,6 +6,10 @@ from tests.flows.journeys import (
     COUNTS,
     DESK,
     DRAWING,
+    PERMIT_RESULT,
+    PERMIT_TYPE,
+    figures,
+    held,
     issued_permit,
     line,
     look,
@@ -16,6 +20,7 @@ from tests.flows.journeys import (
     rows,
     seen,
     submit,
+    take_in,
 )
 from tests.flows.stage import Person, Stage, agency_code
 
@@ -116,3 +121,19 @@ async def test_an_original_to_be_handed_in_is_not_uploaded_and_nothing_of_it_is_
     whole = {**DAMAGED, "value": False}
     spared = await open_dossier(me, REISSUE, "ubnd-hai", situations=[whole])
     assert outcomes(spared)["c02"] == "NOT_APPLICABLE"
+
+
+async def test_the_original_handed_in_is_recorded_and_gives_way_to_what_replaces_it(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    _, old = await issued_permit(me, officer)
+    filed = await submit(me, await open_dossier(me, REISSUE, "ubnd-mot", situations=[DAMAGED]))
+    asked = "SELECT kind, answered_at IS NOT NULL FROM dossier_asks WHERE requirement LIKE 'cap-lai%.c02'"
+    assert await rows(stage, asked) == [("COUNTER", False)]
+    done = await move(officer, "approveDossier", await take_in(officer, filed), results=[PERMIT_RESULT])
+    permits = {one["id"]: one["status"] for one in await held(me, PERMIT_TYPE)}
+    assert (permits.pop(old), list(permits.values())) == ("SUPERSEDED", ["VALID"])
+    await move(officer, "returnResult", done)
+    assert await rows(stage, asked) == [("COUNTER", True)]
+    recorded = "SELECT requirement FROM dossier_events WHERE kind = 'original_handed_in'"
+    assert await rows(stage, recorded) == [("cap-lai-giay-phep-xay-dung.c02",)]
+    assert await figures(me, done) == {}
