@@ -53,8 +53,8 @@ class TokenRefused(AuthRefusal):
 
 
 class TriesSpent(AuthRefusal):
-    """As many different children were asked for as one person may in a day. Counted before the register is asked:
-    what it would have said stays unknown."""
+    """As many different people were asked for as one person may in a day: children in a register, or parties by
+    number. Counted before anybody is looked for: what would have been found stays unknown."""
 
     code = "TRIES_SPENT"
 

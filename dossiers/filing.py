@@ -36,6 +36,7 @@ from dossiers.errors import (
     SituationsOpen,
 )
 from dossiers.evidence.asks import HELD, sync_asks
+from dossiers.evidence.discretion import gap_reason
 from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_others
 from dossiers.forms import FormState, freeze_form, write_form
 from dossiers.notices import notify
@@ -210,7 +211,7 @@ async def submit_dossier(
     """
     case = await _draft(tx, caller, submission.change, Action.SUBMIT_DOSSIER, office, now)
     found = await _replan(tx, caller, case, office, now)
-    _refuse_gaps(case, found)
+    _refuse_gaps(caller, case, found)
     state = await freeze_form(tx, caller, case, office, now)
     await sync_asks(tx, case, found, now, fields=_asked_fields(case, state))
     await give_consents(tx, caller, case, submission.notice_sha256, office, now)
@@ -279,10 +280,14 @@ async def _replan(tx: Tx, caller: Caller, case: Case, office: Office, now: datet
     return found
 
 
-def _refuse_gaps(case: Case, found: Plan) -> None:
+def _refuse_gaps(caller: Caller, case: Case, found: Plan) -> None:
     if found.open_situations:
         raise SituationsOpen(found.open_situations)
-    gaps = tuple(Gap(one.requirement, one.outcome, one.reason) for one in found.planned if _is_gap(case, one))
+    gaps = tuple(
+        Gap(one.requirement, one.outcome, gap_reason(caller, case, one.requirement, one.reason))
+        for one in found.planned
+        if _is_gap(case, one)
+    )
     if gaps:
         raise EvidenceMissing(gaps)
 

@@ -4,21 +4,25 @@ When a register answers at last, a document is revoked or somebody's consent goe
 dossier; what happens to it runs with the filer's rights and not one more.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, text
 
 from auth.caller import Caller, CallerKind
-from auth.errors import Unauthenticated
+from auth.errors import TriesSpent, Unauthenticated
 from auth.mandates import bind_newborn, live_mandates
+from auth.policy import Action, SubjectFacts, require
 from dossiers.case import Case, Office
 from dossiers.errors import PartyRefused
-from dossiers.records import Dossier
+from dossiers.records import Dossier, NamingTry
 from procedures.law import DocumentType
 from store.database import Tx
-from vault.subjects import find_by_number, register_newborn
+from vault.subjects import find_by_number, number_index, register_newborn
+
+NAMED_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,25 @@ async def parties_of(
         subject = await _resolve(tx, caller, dossier, party, office, now)
         parties[party.role] = (*parties.get(party.role, ()), subject)
     return parties
+
+
+async def note_named(tx: Tx, caller: Caller, numbers: Iterable[str], office: Office, now: datetime) -> None:
+    """Count whom the caller names by number: ten different people a day, known here by keyed hash alone.
+
+    Commit before anybody is looked for, or a refusal would refund the try. Raises TriesSpent.
+    """
+    require(caller, Action.OPEN_DOSSIER, SubjectFacts(caller.id))
+    for number in numbers:
+        tried = text("SELECT try_naming(:number_index, :now)")
+        known_by = {"number_index": number_index(number, office.safe), "now": now}
+        free_at: datetime | None = await tx.scalar(tried, known_by)
+        if free_at is not None:
+            raise TriesSpent(max(1, int((free_at - now).total_seconds())))
+
+
+async def forget_named(tx: Tx, now: datetime) -> None:
+    """Drop what counts no longer. For the loops' role."""
+    await tx.execute(delete(NamingTry).where(NamingTry.at <= now - NAMED_KEPT))
 
 
 def result_holder(case: Case, kind: DocumentType) -> UUID:

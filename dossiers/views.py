@@ -23,6 +23,7 @@ from dossiers.records import (
     DossierEvent,
     DossierEvidence,
     DossierOverride,
+    DossierParty,
     DossierRequirement,
     DossierResult,
     Notice,
@@ -32,8 +33,19 @@ from store.database import Tx
 from vault.notes import read_notes
 
 R = TypeVar(
-    "R", DossierRequirement, DossierEvidence, DossierAsk, DossierOverride, DossierEvent, DossierResult
+    "R",
+    DossierParty,
+    DossierRequirement,
+    DossierEvidence,
+    DossierAsk,
+    DossierOverride,
+    DossierEvent,
+    DossierResult,
 )
+
+
+Parties = Mapping[str, frozenset[UUID]]
+"""Subjects by role."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,17 @@ async def my_notices(tx: Tx, caller: Caller, after: UUID | None, first: int) -> 
 async def requirements_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierRequirement]]:
     rows = await _rows(tx, DossierRequirement, dossiers)
     return {key: sorted(group, key=lambda row: row.position) for key, group in rows.items()}
+
+
+async def parties_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, Parties]:
+    """Who plays which role; a role nobody is named for is the applicant's."""
+    rows = await _rows(tx, DossierParty, dossiers)
+    found: dict[UUID, dict[str, frozenset[UUID]]] = {}
+    for dossier, group in rows.items():
+        roles = found[dossier] = {}
+        for row in group:
+            roles[row.role] = roles.get(row.role, frozenset()) | {row.subject_id}
+    return found
 
 
 async def evidence_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierEvidence]]:

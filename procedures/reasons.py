@@ -21,6 +21,7 @@ class Code(StrEnum):
     SEEN_ALREADY = "seen_already"
     REGISTER_ANSWERS = "register_answers"
     REGISTER_DOWN = "register_down"
+    AWAITS_APPROVAL = "awaits_approval"
     DECLARED_ON_FORM = "declared_on_form"
     SURRENDER_ORIGINAL = "surrender_original"
     SUPPLIED_HERE = "supplied_here"
@@ -29,6 +30,7 @@ class Code(StrEnum):
     SHOW_ORIGINAL = "show_original"
     SHOW_HELD_ORIGINAL = "show_held_original"
     NOTHING_HELD = "nothing_held"
+    TO_BE_BROUGHT = "to_be_brought"
     DECLINED = "declined"
     OVERRIDDEN = "overridden"
     PARTY_UNKNOWN = "party_unknown"
@@ -126,6 +128,10 @@ SENTENCES: Mapping[Code, Text] = {
         "{database} tạm thời không truy cập được; hồ sơ vẫn được tiếp nhận và việc tra cứu sẽ được lặp lại.",
         "{database} cannot be reached for now; the dossier is accepted and the question is asked again.",
     ),
+    Code.AWAITS_APPROVAL: Text(
+        "Sẽ hỏi {role}; giấy tờ của người này chỉ được dùng khi chính người đó đồng ý.",
+        "Asked of the {role}: what is theirs is used only with their own approval.",
+    ),
     Code.DECLARED_ON_FORM: Text("Khai trên biểu mẫu.", "Declared on the form."),
     Code.SURRENDER_ORIGINAL: Text(
         "Nộp lại bản chính khi nhận kết quả.", "The original is handed in when the result is collected."
@@ -149,6 +155,7 @@ SENTENCES: Mapping[Code, Text] = {
         "Chưa có {document_type} ở kho hoặc cơ sở dữ liệu nào đọc được.",
         "No vault or readable register has {document_type}.",
     ),
+    Code.TO_BE_BROUGHT: Text("Cần nộp {document_type}.", "{document_type} has to be brought."),
     Code.DECLINED: Text(
         "Bạn không đồng ý dùng lại giấy tờ đã có, nên cần nộp bản mới.",
         "You declined to reuse what is held, so a new paper is needed.",

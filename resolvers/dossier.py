@@ -21,6 +21,7 @@ from resolvers.document import Document, own_documents
 from resolvers.indicators.once_only import OnceOnlyCounts, counts_of
 from resolvers.node import Node
 from resolvers.planning import (
+    Kept,
     PlannedEvidence,
     PlannedRequirement,
     SituationQuestion,
@@ -145,15 +146,19 @@ class Dossier(Node):
         context = info.context
         rows = await context.load.requirements.load(self.row.id)
         evidence = await context.load.evidence.load(self.row.id)
+        parties = await context.load.parties.load(self.row.id)
         recipient = await _agency_name(self.row, context)
         by_id = {one.id: one for one in self.book_procedure.requirements}
         return [
             kept_requirement(
                 context,
                 self.law,
-                by_id[row.requirement],
-                row,
-                [one for one in evidence if one.requirement == row.requirement],
+                Kept(
+                    by_id[row.requirement],
+                    row,
+                    [one for one in evidence if one.requirement == row.requirement],
+                    parties.get(by_id[row.requirement].subject_role, frozenset({self.row.applicant_id})),
+                ),
                 recipient,
             )
             for row in rows

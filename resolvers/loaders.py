@@ -58,6 +58,7 @@ class Loaders:
         self.requirements: DataLoader[UUID, list[DossierRequirement]] = self._loader(
             views.requirements_of, []
         )
+        self.parties: DataLoader[UUID, views.Parties] = self._loader(views.parties_of, {})
         self.evidence: DataLoader[UUID, list[DossierEvidence]] = self._loader(views.evidence_of, [])
         self.overrides: DataLoader[UUID, list[DossierOverride]] = self._loader(views.overrides_of, [])
         self.results: DataLoader[UUID, list[UUID]] = self._loader(views.results_of, [])

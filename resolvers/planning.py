@@ -1,11 +1,13 @@
 """The plan of a filing as people read it: one outcome per requirement, with its reason and its evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 import strawberry
 
+from dossiers.evidence.discretion import face_of
 from dossiers.objects import ObjectChoice
 from dossiers.parties import Party
 from dossiers.preview import Preview, Question, plan_filing
@@ -165,27 +167,31 @@ def questions_of(
     ]
 
 
-def kept_requirement(
-    context: Context,
-    book: law.Law,
-    one: law.Requirement,
-    row: DossierRequirement,
-    evidence: list[DossierEvidence],
-    recipient: str,
-) -> PlannedRequirement:
-    """A requirement as the dossier keeps it. Officers and other parties learn that it is met, not by which paper."""
-    params = {key: str(value) for key, value in row.reason_params.items()}
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A requirement with its row of a dossier, the evidence planned for it, and whom it is about."""
+
+    requirement: law.Requirement
+    row: DossierRequirement
+    evidence: Sequence[DossierEvidence]
+    whose: frozenset[UUID]
+
+
+def kept_requirement(context: Context, book: law.Law, kept: Kept, recipient: str) -> PlannedRequirement:
+    """A requirement as the dossier keeps it. Officers learn that it is met, not by which paper; a filer learns of
+    somebody else's papers when that person has agreed."""
+    row, asked, language = kept.row, kept.requirement, context.language
+    face = face_of(asked, row, kept.evidence, kept.whose, context.caller)
+    warnings = row.warnings if face.warned else []
     return PlannedRequirement(
-        requirement=Requirement.of(one, context.language),
-        outcome=Outcome(row.outcome),
+        requirement=Requirement.of(asked, language),
+        outcome=face.outcome,
         satisfied=row.satisfied,
-        reason=words(Reason(row.reason, params), context.language, book),
-        legal_basis=next((each.article for each in evidence if each.article), one.legal_basis),
-        evidence=[kept_evidence(book, each, recipient, context.language) for each in evidence],
+        reason=words(face.reason, language, book),
+        legal_basis=next((each.article for each in face.evidence if each.article), asked.legal_basis),
+        evidence=[kept_evidence(book, each, recipient, language) for each in face.evidence],
         rejected=[],
-        warnings=[
-            words(Reason(each["code"], each["params"]), context.language, book) for each in row.warnings
-        ],
+        warnings=[words(Reason(each["code"], each["params"]), language, book) for each in warnings],
     )
 
 

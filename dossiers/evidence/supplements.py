@@ -12,6 +12,7 @@ from dossiers.case import Case, Office, load_case, move_case, plan_case, reason_
 from dossiers.clock import due_date
 from dossiers.errors import EvidenceMissing, Gap, MoveNotAllowed
 from dossiers.evidence.asks import open_supplement_asks
+from dossiers.evidence.discretion import gap_reason
 from dossiers.evidence.pins import give_consents, pin_others, pin_rest
 from dossiers.forms import freeze_form, write_form
 from dossiers.records import DossierAsk
@@ -54,7 +55,7 @@ async def answer_supplement(
         await write_form(tx, caller, case, answer.form, office, now)
         await freeze_form(tx, caller, case, office, now)
     reopened = {row.requirement for row in asks} | _lost(case)
-    _refuse_gaps(case, reopened)
+    _refuse_gaps(caller, case, reopened)
     _close(case, asks, now)
     await give_consents(tx, caller, case, answer.notice_sha256, office, now)
     await pin_others(tx, caller, case, now)
@@ -96,9 +97,13 @@ def _lost(case: Case) -> set[str]:
     return {row.requirement for row in case.requirements.values() if row.reason == Code.CONSENT_WITHDRAWN}
 
 
-def _refuse_gaps(case: Case, reopened: set[str]) -> None:
+def _refuse_gaps(caller: Caller, case: Case, reopened: set[str]) -> None:
     gaps = tuple(
-        Gap(row.requirement, Outcome(row.outcome), reason_of(row))
+        Gap(
+            row.requirement,
+            Outcome(row.outcome),
+            gap_reason(caller, case, row.requirement, reason_of(row)),
+        )
         for row in sorted(case.requirements.values(), key=lambda one: one.position)
         if row.requirement in reopened and row.outcome == Outcome.SUPPLY and not row.satisfied
     )

@@ -16,6 +16,7 @@ from dossiers.evidence.probes import settle_registers
 from dossiers.evidence.supplements import SupplementAnswer
 from dossiers.evidence.supplements import answer_supplement as answer
 from dossiers.filing import Change, Opening
+from dossiers.parties import note_named
 from resolvers.connections import read_uuid, read_words
 from resolvers.context import AppInfo, Context
 from resolvers.document import claims_from
@@ -150,7 +151,9 @@ class AnswerSupplementPayload:
 
 
 async def open_dossier(info: AppInfo, input: OpenDossierInput) -> OpenDossierPayload:  # noqa: A002
+    """Who is named by number is counted first, in a transaction nothing takes back."""
     context = info.context
+    named = [one.citizen_id for one in input.parties or [] if one.citizen_id]
 
     async def do(tx: Tx) -> UUID:
         opening = Opening(
@@ -164,6 +167,12 @@ async def open_dossier(info: AppInfo, input: OpenDossierInput) -> OpenDossierPay
         )
         return await filing.open_dossier(tx, context.caller, opening, context.office, context.now)
 
+    try:
+        if named:
+            async with context.writing() as tx:
+                await note_named(tx, context.caller, named, context.office, context.now)
+    except Exception as refusal:
+        return OpenDossierPayload(dossier=None, errors=[context.problem(refusal)])
     return OpenDossierPayload(**await _changed(context, "openDossier", input, do, ask_registers=True))
 
 

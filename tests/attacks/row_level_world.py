@@ -22,6 +22,7 @@ from dossiers.records import (
     DossierParty,
     DossierRequirement,
     DossierResult,
+    NamingTry,
     Notice,
     RegisterProbe,
 )
@@ -109,6 +110,7 @@ def people() -> list[Row]:
         row(Session, holder_id=ID["lan"]),
         row(LoginState),
         row(GuardianTry, caller_id=ID["lan"]),
+        row(NamingTry, caller_id=ID["lan"]),
         mandate("lan", "child"),
     ]
 

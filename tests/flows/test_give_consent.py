@@ -1,11 +1,14 @@
 """Another person's document in one's own filing: their own approval of their own disclosure, by nobody else."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+from tests.flows.conftest import Later
 from tests.flows.journeys import (
     BRIEF,
     Facts,
+    agency,
     agreed,
     consents,
     denied,
@@ -13,6 +16,7 @@ from tests.flows.journeys import (
     digitise,
     fill,
     held,
+    keep,
     line,
     look,
     notices,
@@ -65,9 +69,9 @@ async def test_a_spouses_paper_waits_for_the_spouses_own_approval(stage: Stage) 
     paper = await digitise(police, WIFE, HOUSE, HOUSE_CLAIMS)
     draft = await moving_in(husband, "cong-an-xa")
     c02 = line(draft, DWELLING)
-    assert c02["outcome"] == "REUSE"
-    # He learns that it is covered, and by what kind of fact; never which paper it is.
-    assert [one["document"] for one in c02["evidence"]] == [None]
+    # He learns that she is asked; not what she holds.
+    assert (c02["outcome"], c02["satisfied"], c02["evidence"]) == ("FETCH", True, [])
+    assert "only with their own approval" in c02["reason"]
     assert (paper not in str(draft), draft["notice"]) == (True, None)
     draft = await fill(husband, draft)
     async with unchanged(stage):
@@ -84,6 +88,9 @@ async def test_a_spouses_paper_waits_for_the_spouses_own_approval(stage: Stage) 
     assert await requests(wife) == []
     filed = await submit(husband, draft)
     assert filed["status"] == "NEWLY_FILED"
+    # Agreed to, it is what the filing rests on; which paper it is stays hers.
+    c02 = line(filed, DWELLING)
+    assert (c02["outcome"], [one["document"] for one in c02["evidence"]]) == ("REUSE", [None])
     taken = await take_in(police, filed)
     opened = await police.act(
         "openEvidence", "evidence { claims { name value } }", dossier=taken["id"], requirements=[DWELLING]
@@ -182,9 +189,9 @@ async def test_a_foreign_marriage_asks_each_spouse_for_their_own(stage: Stage) -
     await digitise(officer, "dang-khoa", abroad, single, pages=3)
     parties = [{"role": "spouse", "citizenId": number_of("dang-khoa")}]
     draft = await open_dossier(bride, "2.000806", "ubnd-mot", parties=parties, situations=NO_TO_ALL)
-    assert {part: outcomes(draft)[part] for part in ("c03", "c04", "c10")} == dict.fromkeys(
-        ("c03", "c04", "c10"), "REUSE"
-    )
+    assert {part: outcomes(draft)[part] for part in ("c03", "c04", "c10")} == {
+        "c03": "FETCH", "c04": "REUSE", "c10": "FETCH",
+    }  # fmt: skip
     (request,) = await requests(groom)
     assert len(request["notice"]["items"]) == 2
     await give(groom, request)
@@ -235,7 +242,7 @@ async def test_calling_somebody_dead_opens_none_of_their_papers(stage: Stage) ->
     key, officer = await desk_for(stage, me, SURVIVORS)
     await digitise(officer, "thi-sen", "so-bao-hiem-xa-hoi", INSURED)
     draft = await fill(me, await survivors_claim(me, key, "thi-sen"))
-    assert line(draft, BOOK)["outcome"] == "REUSE"
+    assert (line(draft, BOOK)["outcome"], line(draft, BOOK)["evidence"]) == ("FETCH", [])
     async with unchanged(stage):
         refused = await me.refused("submitDossier", "dossier { id }", **seen(draft), **agreed(draft))
     assert (refused["code"], refused["roles"]) == ("CONSENT_OUTSTANDING", ["deceased"])
@@ -255,7 +262,7 @@ async def test_the_papers_of_somebody_proven_dead_are_read_on_the_agencys_duty_w
     died = {"person.personal_id_number@deceased": number_of("thi-sen"), "death.date@deceased": "2026-11-02"}
     await digitise(officer, "thi-sen", "trich-luc-khai-tu", died, pages=2)
     draft = await survivors_claim(me, key, "thi-sen")
-    assert (outcomes(draft)["c02"], outcomes(draft)["c03"], draft["notice"]) == ("REUSE", "REUSE", None)
+    assert (outcomes(draft)["c02"], outcomes(draft)["c03"], draft["notice"]) == ("FETCH", "FETCH", None)
     taken = await take_in(officer, await submit(me, draft))
     opened = await officer.act(
         "openEvidence", "evidence { claims { name value } }", dossier=taken["id"], requirements=[BOOK]
@@ -265,3 +272,63 @@ async def test_the_papers_of_somebody_proven_dead_are_read_on_the_agencys_duty_w
         ON p.subject_id = l.subject_id WHERE p.role = 'deceased' AND l.kind = 'vault.read'"""
     assert await rows(stage, read) == [("LEGAL_DUTY", "Luật Bảo hiểm xã hội số 41/2024/QH15")]
     assert await rows(stage, "SELECT count(*) FROM consents") == [(0,)]
+
+
+async def test_what_somebody_named_holds_cannot_be_told_from_what_a_register_has(stage: Stage) -> None:
+    husband = await stage.citizen(HUSBAND)
+    await stage.citizen(WIFE)
+    police = await stage.officer("cong-an-xa.toan-quyen")
+    none_held = line(await moving_in(husband, "cong-an-xa"), DWELLING)
+    await digitise(police, WIFE, HOUSE, HOUSE_CLAIMS)
+    one_held = line(await moving_in(husband, "cong-an-xa"), DWELLING)
+    await stage.sandbox.set_mode("all", "down")
+    silent = line(await moving_in(husband, "cong-an-xa"), DWELLING)
+    assert none_held == one_held == silent
+    assert HOUSE not in str(one_held)
+
+
+async def test_why_somebodys_paper_does_not_serve_is_theirs_to_know(stage: Stage) -> None:
+    bride, groom = await stage.citizen("minh-chau"), await stage.citizen("dang-khoa")
+    await stage.sandbox.set_mode("all", "down")
+    health, fit = "giay-xac-nhan-suc-khoe-tam-than", {
+        "person.full_name@holder": "x",
+        "health.mental_capacity_conclusion@holder": "y",
+        "document.issue_date@document": "2026-11-01",
+    }  # fmt: skip
+    parties = [{"role": "spouse", "citizenId": number_of("dang-khoa")}]
+    wedding = {"parties": parties, "situations": NO_TO_ALL}
+    nothing = await open_dossier(bride, "2.000806", "ubnd-mot", **wedding)
+    await keep(groom, health, {**fit, "document.issue_date@document": "2020-11-01"})
+    expired = await open_dossier(bride, "2.000806", "ubnd-mot", **wedding)
+    assert line(nothing, "c10") == line(expired, "c10")
+    assert (line(expired, "c10")["outcome"], line(expired, "c10")["satisfied"]) == ("SUPPLY", False)
+    gaps = []
+    for draft in (nothing, expired):
+        refused = await bride.refused("submitDossier", "dossier { id }", **seen(await look(bride, draft)))
+        gaps.append([one for one in refused["gaps"] if one["requirement"].endswith(".c10")])
+    assert gaps[0] == gaps[1] != []
+
+
+async def test_ten_people_a_day_may_be_named(stage: Stage, later: Later) -> None:
+    me, other = await stage.citizen("minh-chau"), await stage.citizen("dang-khoa")
+    await stage.citizen(WIFE)
+    where = await agency(me, RESIDENCE)
+
+    def naming(number: str) -> dict[str, Any]:
+        parties = [{"role": "owner_of_dwelling", "citizenId": number}]
+        return {"procedure": RESIDENCE, "agency": where, "parties": parties, "situations": SITUATIONS}
+
+    await me.act("openDossier", "dossier { id }", **naming(number_of(WIFE)))
+    for made_up in range(9):
+        refused = await me.refused("openDossier", "dossier { id }", **naming(f"00119999999{made_up}"))
+        assert refused["code"] == "PARTY_REFUSED"
+    # The same person again is nobody new.
+    await me.act("openDossier", "dossier { id }", **naming(f" {number_of(WIFE)} "))
+    async with unchanged(stage):
+        spent = await me.refused("openDossier", "dossier { id }", **naming(number_of("dang-khoa")))
+    assert (spent["code"], spent["retryable"]) == ("TRIES_SPENT", True)
+    assert await rows(stage, "SELECT count(*) FROM naming_tries WHERE length(number_index) = 32") == [(10,)]
+    assert await other.act("openDossier", "dossier { id }", **naming(number_of(WIFE)))
+    async with later(timedelta(days=1, minutes=1)) as then:
+        again = then.carry(me)
+        assert await again.act("openDossier", "dossier { id }", **naming(number_of("dang-khoa")))

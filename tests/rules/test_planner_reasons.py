@@ -17,6 +17,7 @@ EMITTING = (
     "procedures/planning/evidence",
     "procedures/planning/conditions",
     "procedures/planner",
+    "dossiers/evidence/discretion",
     "dossiers/evidence/asks",
     "dossiers/evidence/probes",
     "dossiers/evidence/supplements",

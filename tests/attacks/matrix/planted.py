@@ -211,10 +211,8 @@ def dossiers(planted: Planted) -> Mapping[str, Values]:
     child = dossier(planted, "child", "NEWLY_FILED", ["receive", "refuse", "ask", "withdraw"], 8)
     birth = {
         "PlannedRequirement.outcome": "FETCH",
-        "PlannedRequirement.reason": has("Signed electronic birth notifications"),
-        "PlannedRequirement.legalBasis": has("Nghị định số 63/2024/NĐ-CP"),
-        "PlannedEvidence.claims": has("Birth notification code"),
-        "PlannedEvidence.register": "Residence database",
+        "PlannedRequirement.reason": has("Asked of the mother"),
+        "PlannedRequirement.legalBasis": has("Luật Hộ tịch số 60/2014/QH13"),
         "SituationQuestion.id": "co-giay-chung-sinh",
         "SituationQuestion.text": "Was the child found abandoned?",
         "SituationQuestion.help": has("the hospital has sent"),
@@ -410,7 +408,6 @@ def _own_dossiers(planted: Planted, child: bool) -> Values:
         **scenes["dossier asked"],
         "Fee.amount": "0",
         "Document.issuedAt": "2026-11-23",
-        "PlannedEvidence.register": "Residence database",
         "PlannedRequirement.outcome": "FETCH",
         "SituationQuestion.declaresAbsent": has("dang-ky-khai-sinh.c02"),
     }
