@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from api.app import Platform, create_keys, enter_roll, open_platform, prepare
-from api.journal import start_journal
+from api.journal import keep_journal, start_journal
 from api.process.commands import add_commands, show, tell
 from api.process.serving import (
     heeding_signals,
@@ -67,7 +67,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     given = _parser().parse_args(arguments)
-    # The demo's reader follows the story; what each process says of itself would drown it.
+    # The demo's reader follows the story; what each process says of itself would drown it, and is kept in a file.
     start_journal(logging.WARNING if given.quiet else logging.INFO)
     try:
         settings = read_settings(data=given.data, port=given.port)
@@ -177,7 +177,9 @@ async def _serve(given: argparse.Namespace, settings: Settings) -> int:
 async def _run(given: argparse.Namespace, settings: Settings) -> int:
     """Serve the demo, tell the story once per data folder, keep serving."""
     _refuse_production(settings)
-    told = settings.data / "story-told"
+    told, journal = settings.data / "story-told", settings.data / "journal.log"
+    keep_journal(journal)
+    tell(f"what the platform says of itself goes to {journal}; errors are shown here too")
     with heeding_signals() as stop, listen(settings.host, settings.port) as listening:
         async with open_demo(settings, listening, demo=True):
             show(f"Motlan (sandbox) on {settings.public_url}, started in {seconds_since_start():.1f} s")

@@ -1,4 +1,5 @@
 """What the processes say of themselves: one line of JSON an event, on standard error, with nobody's data in it.
+The demo keeps its lines in a file, and shows its reader only what went wrong.
 
 An exception is told by its type and the place in our code it came from, never by its message or arguments:
 both quote what people sent. Addresses are never logged: some carry a secret.
@@ -9,12 +10,15 @@ import logging
 import sys
 import traceback
 from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 
 _ROOT = Path(__file__).resolve().parent.parent
 _QUIET = ("httpx2", "httpcore2", "asyncio", "strawberry.execution", "sqlalchemy", "alembic", "uvicorn.error")
 _OURS = frozenset({"api", "resolvers", "dossiers", "procedures", "vault", "auth", "connectors", "store"})
+
+KEPT_BYTES = 10 * 1024 * 1024
 
 log = logging.getLogger("motlan")
 
@@ -26,6 +30,19 @@ def start_journal(level: int = logging.INFO) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def keep_journal(path: Path) -> None:
+    """Keep every line from now on in this file too, at most forty megabytes of them; for its owner alone."""
+    path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    path.touch(0o600)
+    kept = RotatingFileHandler(path, maxBytes=KEPT_BYTES, backupCount=3, encoding="utf-8")
+    kept.setFormatter(_Lines())
+    journal = logging.getLogger()
+    for shown in journal.handlers:
+        shown.setLevel(max(shown.level, journal.level))
+    journal.addHandler(kept)
+    journal.setLevel(logging.INFO)
 
 
 def log_fault(where: str, error: BaseException, request_id: str = "") -> None:

@@ -114,6 +114,34 @@ async def _write_line(installation: Path) -> None:
     await owner.dispose()
 
 
+async def test_the_demo_says_where_its_journal_is_and_still_shows_what_went_wrong(
+    installation: Path,
+) -> None:
+    data = installation.with_name("demo")
+    data.mkdir(mode=0o711)
+    (data / "story-told").touch()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "api", "run", "--data", str(data), "--port", "18433", cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        started = (await process.stdout.readline()).decode()
+        address = started.split()[3].rstrip(",")
+        async with httpx2.AsyncClient(trust_env=False) as browser:
+            # A callback nobody began.
+            await browser.get(f"{address}/sign-in/callback", params={"code": "x", "state": "y"})
+    finally:
+        process.send_signal(signal.SIGTERM)
+        _, shown = await process.communicate()
+    told, journal = shown.decode(), data / "journal.log"
+    assert str(journal) in told
+    lines = [line for line in journal.read_text("utf-8").splitlines() if "sign-in failed" in line]
+    assert lines
+    assert all(line in told for line in lines)
+    assert journal.stat().st_mode & 0o777 == 0o600
+
+
 async def test_two_platforms_never_share_a_data_folder(running: str, installation: Path) -> None:
     code, _, err = await motlan("serve", "--data", str(installation), "--port", "18432")
     assert (code, len(err.splitlines())) == (2, 1)
