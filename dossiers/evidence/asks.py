@@ -155,11 +155,11 @@ async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:
 
 
 def handed_over(case: Case, requirement: str) -> list[UUID]:
-    """Versions the agency may see for the requirement."""
+    """Versions the agency may see for the requirement. What the person prepares is theirs until they hand it in."""
     return [
         one.version_id
         for one in case.evidence
-        if one.requirement == requirement and one.version_id is not None and one.revoked_at is None
+        if one.requirement == requirement and one.version_id and one.pinned_at and not one.revoked_at
     ]
 
 

@@ -138,6 +138,18 @@ async def test_asked_twice_before_it_is_answered_a_dossier_still_returns_to_wher
     assert (done["status"], (await look(me, done))["supplement"]) == ("PROCESSING", None)
 
 
+async def test_a_paper_not_handed_in_yet_is_nobodys_to_call_unfit(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    asked = await move(officer, "requestSupplement", taken, **asking(DRAWING, "UNFIT"))
+    brought = await bring(me, asked, DRAWING, DRAWING_TYPE, pages=2)
+    async with unchanged(stage):
+        again = await officer.refused("requestSupplement", DESK, **seen(brought), **asking(DRAWING, "UNFIT"))
+    assert again["code"] == "NOTHING_TO_ASK"
+    done = (await me.act("answerSupplement", DESK, **seen(brought)))["dossier"]
+    assert done["status"] == "PROCESSING"
+
+
 async def test_an_unfit_version_is_out_of_this_dossier_alone_and_counted_apart(stage: Stage) -> None:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     taken = await permit_in_work(me, officer)
