@@ -129,7 +129,8 @@ class Citizen:
 
         Nothing is declared that was not asked for: a form shows some fields only after others.
         """
-        for _ in range(2 * MOST_ROUNDS):
+        met: list[str] = []
+        while len(met) < 2 * MOST_ROUNDS:
             notice = dossier["notice"]
             try:
                 done = await self._browser.act(
@@ -140,6 +141,7 @@ class Citizen:
                 submitted: Facts = done["dossier"]
                 return submitted
             except Refused as refused:
+                met.append(refused.code)
                 if refused.code == "FORM_INCOMPLETE":
                     dossier = await self._fill(dossier, form or {}, refused.told["missing"])
                 elif refused.code == "SITUATIONS_OPEN":
@@ -148,7 +150,7 @@ class Citizen:
                     dossier = await self.look(dossier["id"])
                 else:
                     raise
-        raise Stumbled(f"{dossier['id']} cannot be submitted")
+        raise Stumbled(f"{dossier['id']} cannot be submitted: {', '.join(met)}")
 
     async def look(self, dossier: str) -> Facts:
         query = f"query($id: ID!) {{ node(id: $id) {{ ... on Dossier {{ {DOSSIER} }} }} }}"

@@ -28,11 +28,9 @@ async def file_for_the_result(teller: Teller) -> None:
     teller.begin("producer", "A first filing, with what was digitised and what only she has")
     if plot.digitised.procedure != plot.issued.producer:
         await teller.decide(await _with_the_digitised(teller))
-    async with teller.without(plot.digitised.off):
-        both = plot.digitised.procedure == plot.issued.producer
-        filed = await teller.file(plot.issued.producer, about=plot.digitised.paper if both else "")
-    if plot.digitised.procedure == plot.issued.producer:
-        _promise_digitised(plot, filed)
+        filed = await teller.file(plot.issued.producer)
+    else:
+        filed = await _with_the_digitised(teller)
     await teller.decide(filed)
 
 
