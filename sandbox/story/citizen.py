@@ -238,7 +238,7 @@ class Citizen:
             for one in procedure["requirements"]
             if document_type in (one["documentType"], *one["accepts"])
         }
-        return dict.fromkeys(kinds - {"PERSON", "CASE"}, held[0]["id"]) if held else {}
+        return dict.fromkeys(kinds - {"PERSON", "CASE"}, str(held[0]["id"])) if held else {}
 
     async def _thing(self, procedure: str, kind: str) -> str:
         """Which parcel, building or premises is meant: that of her newest paper the procedure takes for one."""
