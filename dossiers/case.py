@@ -60,6 +60,7 @@ class Case:
     probes: list[RegisterProbe]
     law: Law
     procedure: Procedure
+    office: Office
     holdings: dict[UUID, Holding] = field(default_factory=dict)
     """By version, as seen by the last plan."""
 
@@ -326,6 +327,7 @@ async def _cases(tx: Tx, dossiers: Sequence[Dossier], office: Office) -> list[Ca
                 probes[dossier.id],
                 law,
                 procedure_of(law, dossier.procedure_id),
+                office,
             )
         )
     return cases

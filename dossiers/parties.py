@@ -49,7 +49,7 @@ async def parties_of(
     for party in named:
         if party.role in ("applicant", "filer"):
             raise PartyRefused(party.role)
-        subject = await _resolve(tx, caller, dossier, party, office, now)
+        subject = await _found(tx, caller, party, office) or await _newborn(tx, caller, dossier, office, now)
         parties[party.role] = (*parties.get(party.role, ()), subject)
     return parties
 
@@ -83,9 +83,8 @@ def result_holder(case: Case, kind: DocumentType) -> UUID:
     return case.dossier.applicant_id
 
 
-async def _resolve(
-    tx: Tx, caller: Caller, dossier: Dossier, party: Party, office: Office, now: datetime
-) -> UUID:
+async def _found(tx: Tx, caller: Caller, party: Party, office: Office) -> UUID | None:
+    """Who is named; None for a child with neither id nor number."""
     if party.subject is not None:
         if party.subject not in caller.subjects:
             raise PartyRefused(party.role)
@@ -97,6 +96,10 @@ async def _resolve(
         return found
     if party.role != "child":
         raise PartyRefused(party.role)
+    return None
+
+
+async def _newborn(tx: Tx, caller: Caller, dossier: Dossier, office: Office, now: datetime) -> UUID:
     newborn = await register_newborn(tx, caller, None, office.safe, now)
     await bind_newborn(tx, caller, newborn, dossier.id, now)
     return newborn

@@ -4,6 +4,7 @@ Only the person's own session reaches their own number, so the register is asked
 filer's dossier learns of the answer through the outbox, because the person cannot see that dossier.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -38,18 +39,20 @@ async def fetch_approved(
     )
     async with database.writing(caller.actor) as tx:
         for item, answer in zip(items, answers, strict=True):
-            await _keep(tx, caller, view, item, answer, office, now)
+            await _keep(tx, caller, _Approved(view, item, answer), office, now)
 
 
-async def _keep(
-    tx: Tx,
-    caller: Caller,
-    view: ConsentView,
-    item: Item,
-    answer: Answer,
-    office: Office,
-    now: datetime,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Approved:
+    """What a register said to a question its subject agreed to."""
+
+    view: ConsentView
+    item: Item
+    answer: Answer
+
+
+async def _keep(tx: Tx, caller: Caller, approved: _Approved, office: Office, now: datetime) -> None:
+    view, item, answer = approved.view, approved.item, approved.answer
     document = None
     if answer.probe == Probe.FOUND:
         kind = office.laws.on(local_day(now)).document_types[item.document_type]

@@ -113,7 +113,7 @@ async def request_supplement(
         row = case.row(ask.requirement)
         if ask.kind == "MISSING":
             _refuse_not_missing(found[ask.requirement], row)
-        await _record_supplement_ask(tx, caller, case, ask, office, now)
+        await _record_supplement_ask(tx, caller, case, ask, now)
         row.outcome, row.satisfied = Outcome.SUPPLY, False
         code = Code.ASKED_UNFIT if ask.kind == "UNFIT" else Code.ASKED_MISSING
         row.reason, row.reason_params = code.value, {}
@@ -272,9 +272,7 @@ def _exclude_unfit(case: Case, ask: Ask) -> None:
     row.excluded = [*row.excluded, *versions]
 
 
-async def _record_supplement_ask(
-    tx: Tx, caller: Caller, case: Case, ask: Ask, office: Office, now: datetime
-) -> None:
+async def _record_supplement_ask(tx: Tx, caller: Caller, case: Case, ask: Ask, now: datetime) -> None:
     record = _blank_ask(case, case.requirement(ask.requirement), now)
     row = case.row(ask.requirement)
     record.kind, record.fit, record.asked_by = "SUPPLEMENT", ask.kind, caller.id
@@ -290,7 +288,7 @@ async def _record_supplement_ask(
     tx.add(record)
     await tx.flush()
     note = Note(case.dossier.applicant_id, record.id, "ask.reason", ask.reason)
-    await write_note(tx, note, office.safe, now)
+    await write_note(tx, note, case.office.safe, now)
     await ledger.record(tx, caller.actor, ask_entry(case, ask.requirement, "dossier.ask", ask.kind), now)
 
 

@@ -49,7 +49,7 @@ async def mark_original_seen(tx: Tx, caller: Caller, showing: Showing, office: O
         raise OriginalNotHeld(showing.requirement)
     subject = await mark_seen(tx, caller, case.dossier.id, planned.used[0].version, now)
     await _settle(tx, caller, case, planned, now)
-    await _log(tx, caller, case, planned, subject, now)
+    await _log(tx, caller, case, planned, now)
     kind = case.holdings[planned.used[0].version].type
     await notify(tx, subject, "original_seen", now, dossier=_own(case, subject), params={"type": kind})
     touch(case)
@@ -113,10 +113,10 @@ def _own(case: Case, subject: UUID) -> UUID | None:
     return case.dossier.id if subject in (case.dossier.filer_id, case.dossier.applicant_id) else None
 
 
-async def _log(tx: Tx, caller: Caller, case: Case, planned: Planned, subject: UUID, now: datetime) -> None:
+async def _log(tx: Tx, caller: Caller, case: Case, planned: Planned, now: datetime) -> None:
     entry = ledger.Entry(
         kind="document.seen",
-        subject_id=subject,
+        subject_id=planned.used[0].subject,
         outcome="SUCCESS",
         purpose=case.purpose,
         legal_basis="LEGAL_DUTY",

@@ -45,6 +45,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A question with what its register said."""
+
+    question: RegisterQuestion
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """What a register said about a question, and the sealed answer it gave, if it found the fact."""
 
@@ -64,8 +72,8 @@ async def settle_registers(
             return
         answers = await registers.ask_all([one.query for one in asked])
         async with database.writing(caller.actor) as tx:
-            pairs = list(zip((one.question for one in asked), answers, strict=True))
-            await record_answers(tx, caller, dossier_id, pairs, office, now)
+            said = [Answered(one.question, answer) for one, answer in zip(asked, answers, strict=True)]
+            await record_answers(tx, caller, dossier_id, said, office, now)
 
 
 async def questions_of(
@@ -92,14 +100,14 @@ async def record_answers(
     tx: Tx,
     caller: Caller,
     dossier_id: UUID,
-    answers: Sequence[tuple[RegisterQuestion, Answer]],
+    answers: Sequence[Answered],
     office: Office,
     now: datetime,
 ) -> None:
     """Keep what each register said, seal what it found into the dossier's draft, plan again, log the asking."""
     case = await load_case(tx, dossier_id, office)
-    for question, answer in answers:
-        await _record(tx, caller, case, question, answer, office, now)
+    for answered in answers:
+        await _record(tx, caller, case, answered, now)
     await _plan_anew(tx, caller, case, office, now)
 
 
@@ -144,18 +152,11 @@ def _due(row: RegisterProbe | None, now: datetime) -> bool:
     return row is None or (row.probe == Probe.DOWN and row.retry_at is not None and row.retry_at <= now)
 
 
-async def _record(
-    tx: Tx,
-    caller: Caller,
-    case: Case,
-    question: RegisterQuestion,
-    answer: Answer,
-    office: Office,
-    now: datetime,
-) -> None:
+async def _record(tx: Tx, caller: Caller, case: Case, answered: Answered, now: datetime) -> None:
+    question, answer = answered.question, answered.answer
     row = _note(tx, case, question, answer.probe, now)
     if answer.probe == Probe.FOUND and row.document_id is None:
-        row.document_id = (await _seal_answer(tx, caller, case, question, answer, office, now)).document
+        row.document_id = (await _seal_answer(tx, caller, case, answered, now)).document
     await ledger.record(
         tx,
         caller.actor,
@@ -192,15 +193,8 @@ def _note(tx: Tx, case: Case, question: RegisterQuestion, probe: str, now: datet
     return row
 
 
-async def _seal_answer(
-    tx: Tx,
-    caller: Caller,
-    case: Case,
-    question: RegisterQuestion,
-    answer: Answer,
-    office: Office,
-    now: datetime,
-) -> Holding:
+async def _seal_answer(tx: Tx, caller: Caller, case: Case, answered: Answered, now: datetime) -> Holding:
+    question, answer = answered.question, answered.answer
     kind = case.law.document_types[question.document_type]
     return await deposit(
         tx,
@@ -212,12 +206,12 @@ async def _seal_answer(
             claims=answer.claims,
             issued_on=answer.issued_on,
             valid_until=answer.valid_until,
-            object_key=await object_of_claims(tx, kind, answer.claims, office, now),
+            object_key=await object_of_claims(tx, kind, answer.claims, case.office, now),
             bound_to=case.dossier.id,
             deposited_in=case.dossier.id,
             register=question.database,
         ),
-        office.safe,
+        case.office.safe,
         now,
     )
 
