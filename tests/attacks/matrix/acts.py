@@ -236,7 +236,8 @@ def _desk(planted: Planted) -> dict[str, Act]:
             {"IdentifySubjectPayload.subject": planted.id("Subject", "owner")},
         ),
         "digitiseDocument": _digitising(planted),
-        "digitiseDocument dossier": _digitising(planted, dossier=planted.id("Dossier", "processing")),
+        # Its land certificate is asked for again under an override: for any other filing it is held.
+        "digitiseDocument dossier": _digitising(planted, dossier=planted.id("Dossier", "asked")),
         "verifyDocument": Act("verifyDocument", {"code": planted.codes["anybody"]}, SEEN),
         "verifyDocument aimed": Act("verifyDocument", {"code": planted.codes["foreign"]}, SEEN | UNSEEN),
     }
