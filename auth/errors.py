@@ -71,3 +71,13 @@ class GuardianNotProven(AuthRefusal):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class RateLimited(AuthRefusal):
+    """Too many tries at something that could be guessed. `seconds` until the next one counts."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(str(seconds))
+        self.seconds = seconds

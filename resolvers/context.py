@@ -16,6 +16,7 @@ from uuid import UUID
 import rfc8785
 from strawberry.types import Info
 
+from auth.allowances import Allowances
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import reach
@@ -43,16 +44,19 @@ class House:
     registers: Registers
     cursors: Cursors
     public_url: str
+    allowances: Allowances = field(default_factory=Allowances)
 
 
 @dataclass(slots=True)
 class Context:
-    """`now` is fixed once per request, so that everything in it happens at one moment."""
+    """`now` is fixed once per request, so that everything in it happens at one moment. `address` is where it comes
+    from; it tells callers nobody knows apart and is kept nowhere."""
 
     house: House
     caller: Caller
     now: datetime
     request_id: str
+    address: str = ""
     refusals: list[str] = field(default_factory=list)
     """Codes of refusals shaped into payloads, for the metrics."""
     _loaders: Loaders | None = None
@@ -168,6 +172,11 @@ class Context:
     @property
     def caller_key(self) -> str:
         return f"{self.caller.kind.value}:{self.caller.id or ''}"
+
+    def count_try(self, field: str) -> None:
+        """One try at what could be guessed, for every time the field is resolved. Raises RateLimited."""
+        whose = self.caller_key if self.caller.id is not None else f"{self.caller_key}{self.address}"
+        self.house.allowances.spend(field, whose, self.now)
 
     def _past(self, operation: str, given: Any) -> Past:
         # Keyed: the idempotency key lies beside it, so a plain digest of a citizen's number would be found by

@@ -171,6 +171,11 @@ def _refused(error: Any, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language))
 
 
+def _rate_limited(error: auth.RateLimited, language: str, law: Law) -> UserError:
+    said = _said(error, language, retryable=True, seconds=error.seconds)
+    return Refused(**said, retry_after_seconds=error.seconds)
+
+
 def _try_again(error: Any, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language, retryable=True), retry_after_seconds=1)
 
@@ -212,6 +217,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     store.IdempotencyConflict: _refused,
     auth.GuardianNotProven: _refused,
     auth.TriesSpent: _tries_spent,
+    auth.RateLimited: _rate_limited,
     vault.UploadRefused: _upload_refused,
     vault.DocumentNotUsable: _refused,
     vault.DocumentInUse: _refused,

@@ -148,6 +148,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Số định danh này đã thuộc về người khác.",
         "This identification number already belongs to somebody else.",
     ),
+    "RATE_LIMITED": (
+        "Đã thử quá nhiều lần. Vui lòng thử lại sau {seconds} giây.",
+        "Too many tries. Please try again in {seconds} seconds.",
+    ),
     "GUARDIAN_NOT_PROVEN": (
         "Dữ liệu chưa chứng minh bạn là cha, mẹ của trẻ này.",
         "The data do not show that you are this child's parent.",

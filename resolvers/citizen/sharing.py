@@ -145,6 +145,7 @@ async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDo
         return verdict, verdict.ledger_id
 
     try:
+        context.count_try("verifyDocument")
         found = await context.disclose("verifyDocument", input, do)
     except Exception as error:
         return VerifyDocumentPayload(verdict=None, errors=[context.problem(error)])

@@ -34,6 +34,7 @@ async def recognise_guardian(info: AppInfo, input: RecogniseGuardianInput) -> Re
     context = info.context
     number = "".join(input.citizen_id.split())
     try:
+        context.count_try("recogniseGuardian")
         async with context.writing() as tx:
             await note_question(tx, context.caller, number, context.office, context.now)
         answer = await ask_parents(context.house.registers, number)

@@ -163,6 +163,7 @@ async def identify_subject(info: AppInfo, input: IdentifySubjectInput) -> Identi
     context = info.context
 
     async def do(tx: Tx) -> UUID:
+        context.count_try("identifySubject")
         return await identify(tx, context.caller, input.citizen_id, context.office, context.now)
 
     made, errors = await context.act("identifySubject", input, do)
