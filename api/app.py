@@ -18,7 +18,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from api import content, health, log, signin, verify
-from api.graphql import GraphQLFace
+from api.gateway.documents import read_documents
+from api.gateway.operations import OperationRefused
+from api.graphql import GraphQLFace, Rules
 from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
 from api.web.answers import refusal
 from api.web.pages import language_of
@@ -190,7 +192,7 @@ def _app(
     loops: Loops,
     now: Callable[[], datetime],
 ) -> ASGIApp:
-    face = GraphQLFace(house, now, origin=settings.public_url, open_book=not settings.production)
+    face = _face(settings, house, now)
     routes = [
         *signin.routes(door),
         *face.routes(),
@@ -203,6 +205,24 @@ def _app(
         routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}
     )
     return Shield(app, secure=settings.is_secure)
+
+
+def _face(settings: Settings, house: House, now: Callable[[], datetime]) -> GraphQLFace:
+    """Raises SettingsRefused for registered documents that are none of this schema's."""
+    try:
+        rules = Rules(
+            open_book=not settings.production,
+            trusted=read_documents(settings.operations),
+            trusted_only=settings.trusted_documents,
+        )
+        return GraphQLFace(house, now, origin=settings.public_url, rules=rules)
+    except OSError as unread:
+        raise SettingsRefused("MOTLAN_OPERATIONS names no folder that can be read") from unread
+    except OperationRefused as refused:
+        told = "; ".join(error.message for error in refused.errors)
+        raise SettingsRefused(
+            f"a document under MOTLAN_OPERATIONS does not fit the schema: {told}"
+        ) from refused
 
 
 async def _no_such_thing(request: Request, error: Exception) -> Response:

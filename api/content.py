@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.graphql import Unreadable, refuse_foreign_origin
+from api.gateway.requests import Unreadable, refuse_foreign_origin
 from api.journal import log_fault
 from api.signin import caller_from_cookie
 from api.web.answers import HARDENED, json_answer, refusal

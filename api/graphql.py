@@ -1,92 +1,116 @@
-"""The HTTP face of the schema: `POST /graphql`, `application/json`, one operation a request.
+"""The HTTP face of the schema: `/graphql`, one operation a request (GraphQL over HTTP, September 2026).
 
-No GET, no batches, no multipart, no WebSocket: each is a way for another site to make a browser ask.
+POST of `application/json` runs queries and mutations for whoever the session cookie names. GET runs queries for
+nobody: cookie and Authorization are not looked at, so an address never brings a person's data, no link or picture
+on another site asks in somebody's name, and what GET answers may be kept by anyone. A mutation by GET is answered
+405. No batches, no multipart, no WebSocket: each is a way for another site to make a browser ask.
+
 What goes wrong inside is told by `resolvers.problems` or masked behind the request id.
 """
 
-import asyncio
+import hashlib
 import re
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import orjson
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
-from starlette.requests import ClientDisconnect, Request
+from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from strawberry.extensions import SchemaExtension
-from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
+from api.gateway.measure import DEAREST
+from api.gateway.operations import Operation, OperationRefused, Operations, refuse_dear
+from api.gateway.requests import (
+    Asked,
+    Unreadable,
+    answer_kind,
+    read_address,
+    read_body,
+    refuse_foreign_origin,
+)
 from api.journal import log_fault
-from api.operations import OperationRefused, Operations
 from api.signin import caller_from_cookie
 from api.web.answers import JSON, json_answer
+from api.web.pages import language_of
+from auth.caller import Caller, CallerKind
 from auth.errors import CredentialsConflict
 from resolvers.context import Context, House
 from resolvers.problems import top_level
 from resolvers.schema import build
 from store.identifiers import new_id
 
-GRAPHQL_JSON: Final = "application/graphql-response+json"
-MOST_BYTES: Final = 64 * 1024
-BODY_SECONDS: Final = 15.0
-MOST_NESTED: Final = 32
-SAFE_INTEGER: Final = 2**53 - 1
-"""Beyond it JSON numbers are read differently by different programs (RFC 7493, section 2.2)."""
+PARTIAL: Final = 294
+"""Data and errors in one answer, where the client knows `application/graphql-response+json`."""
+CATALOGUE: Final = frozenset({"procedures", "procedure", "agencies", "documentType", "__typename"})
+"""Root fields whose answer is the same for everybody, and by GET may be kept for a while."""
+KEPT_SECONDS: Final = 300
+DOCUMENT: Final = "document"
 
-
-UNNAMED: Final = "Name one query or mutation of the document."
-
-
-class Unreadable(Exception):
-    """The request is none of ours: `status` and a code, nothing of what was sent."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.message = message
+ONLY_POST: Final = "Mutations are taken by POST only."
+NOT_TRUSTED: Final = "Here only documents registered with the server are run."
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One operation as it came: the document, its variables, and which of its operations is meant."""
+class Rules:
+    """How one deployment takes operations.
 
-    query: str
-    variables: dict[str, Any]
-    operation: str | None
+    `open_book`: clients may ask the schema about itself. `trusted`: name to text of registered documents.
+    `trusted_only`: people signed in with a cookie send the id of one, and no text.
+    """
+
+    open_book: bool
+    trusted: Mapping[str, str] = field(default_factory=dict)
+    trusted_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """An answer's body and status. `lasting`: the same for everybody, for a while."""
+
+    body: dict[str, Any]
+    status: int
+    lasting: bool = False
 
 
 class GraphQLFace:
-    """The endpoint. `origin` is the public address; `open_book` lets clients ask the schema about itself."""
+    """The endpoint. `origin` is the public address.
 
-    def __init__(self, house: House, now: Callable[[], datetime], *, origin: str, open_book: bool) -> None:
+    Raises OperationRefused for a registered document that does not fit the schema.
+    """
+
+    def __init__(self, house: House, now: Callable[[], datetime], *, origin: str, rules: Rules) -> None:
         self._house = house
         self._now = now
         self._origin = origin
-        self._schema = build([lambda: _Prepared(self._operations)])
-        self._operations = Operations(self._schema._schema, open_book=open_book)
+        self._trusted_only = rules.trusted_only
+        self._schema = build([_Prepared])
+        self._operations = Operations(self._schema._schema, open_book=rules.open_book)
+        self._operations.trust(rules.trusted)
 
     def routes(self) -> list[Route]:
-        return [Route("/graphql", self.answer, methods=["POST"])]
+        return [Route("/graphql", self.answer, methods=["GET", "POST"])]
 
     async def answer(self, request: Request) -> Response:
-        request_id = str(new_id())
-        kind = JSON
+        headers = {"X-Request-Id": str(new_id())}
         try:
-            kind = _answer_kind(request)
+            kind = answer_kind(request)
             refuse_foreign_origin(request, self._origin)
-            asked = _asked(await _body(request))
-            context = await self._context(request, request_id)
+            if request.method == "POST":
+                asked = await read_body(request)
+                context = await self._context(request, headers["X-Request-Id"])
+            else:
+                asked, context = read_address(request), self._nobody(request, headers["X-Request-Id"])
+            said = await self._execute(asked, context, kind, by_post=request.method == "POST")
         except Unreadable as unreadable:
+            if unreadable.status == 405:
+                headers["Allow"] = "POST"
             body = _failed([_error(unreadable.code, unreadable.message)])
-            return json_answer(body, unreadable.status, headers={"X-Request-Id": request_id})
-        body, ran = await self._execute(asked, context)
-        # GraphQL over HTTP: the older media type says 200 whatever becomes of a well-formed request.
-        status = 200 if ran or kind == JSON else 400
-        return json_answer(body, status, media_type=kind, headers={"X-Request-Id": request_id})
+            return json_answer(body, unreadable.status, headers=headers)
+        answer = json_answer(said.body, said.status, media_type=kind, headers=headers)
+        return _kept(request, answer) if said.lasting else answer
 
     async def _context(self, request: Request, request_id: str) -> Context:
         now = self._now()
@@ -97,42 +121,92 @@ class GraphQLFace:
         except CredentialsConflict as conflict:
             message = "Send a session cookie or an Authorization header, not both."
             raise Unreadable(400, conflict.code, message) from conflict
-        return Context(self._house, caller, now, request_id)
+        return Context(self._house, caller, now, request_id, _address(request))
 
-    async def _execute(self, asked: Asked, context: Context) -> tuple[dict[str, Any], bool]:
-        """The response's body, and whether the operation ran at all."""
+    def _nobody(self, request: Request, request_id: str) -> Context:
+        caller = Caller(CallerKind.ANONYMOUS, language=language_of(request))
+        return Context(self._house, caller, self._now(), request_id, _address(request))
+
+    async def _execute(self, asked: Asked, context: Context, kind: str, *, by_post: bool) -> _Said:
+        """Raises Unreadable(405) for a mutation by GET."""
+        told: dict[str, Any] = {}
         try:
-            _refuse_ambiguous(self._operations.read(asked.query), asked.operation)
-            result = await self._schema.execute(
-                asked.query,
-                variable_values=asked.variables,
-                context_value=context,
-                operation_name=asked.operation,
-            )
+            operation = self._operation(asked, context)
+            meant = operation.named(asked.operation)
+            if meant.operation is OperationType.MUTATION and not by_post:
+                raise Unreadable(405, "METHOD_NOT_ALLOWED", ONLY_POST)
+            cost = operation.cost(meant, asked.variables)
+            told = {"extensions": {"cost": {"requested": cost, "limit": DEAREST}}}
+            refuse_dear(cost)
         except OperationRefused as refused:
-            return _failed(
-                [{**error.formatted, "extensions": {"code": "BAD_OPERATION"}} for error in refused.errors]
-            ), False
-        except (CannotGetOperationTypeError, InvalidOperationTypeError):
-            return _failed([_error("BAD_OPERATION", UNNAMED)]), False
+            body = _failed([_refused(error, refused.code) for error in refused.errors]) | told
+            return _Said(body, _status(kind, ran=False))
+        result = await self._schema.execute(
+            asked.query or asked.document_id,  # a name for it: what runs is the document
+            variable_values=asked.variables,
+            context_value=context,
+            operation_name=asked.operation,
+            operation_extensions={DOCUMENT: operation.document},
+        )
         ran = result.data is not None or any(error.path for error in result.errors or ())
-        body: dict[str, Any] = {"data": result.data} if ran else {}
+        body = {"data": result.data} if ran else {}
         if result.errors:
             body["errors"] = [_face(error, context) for error in result.errors]
-        return body, ran
+        partial = bool(result.errors) and result.data is not None
+        lasting = not by_post and not result.errors and _is_catalogue(meant)
+        return _Said(body | told, _status(kind, ran=ran, partial=partial), lasting)
+
+    def _operation(self, asked: Asked, context: Context) -> Operation:
+        """Raises OperationRefused."""
+        if asked.document_id is not None:
+            return self._operations.registered(asked.document_id)
+        if self._trusted_only and context.caller.session is not None:
+            raise OperationRefused([GraphQLError(NOT_TRUSTED)], "DOCUMENT_REQUIRED")
+        return self._operations.read(asked.query or "")
 
 
 class _Prepared(SchemaExtension):
     """Hands the operation over as it was already read, so that nothing is parsed or validated twice."""
 
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
-
     def on_parse(self) -> Generator[None, None, None]:
         execution = self.execution_context
-        execution.graphql_document = self._operations.read(execution.query or "")
+        execution.graphql_document = (execution.operation_extensions or {})[DOCUMENT]
         execution.validation_rules = ()
         yield
+
+
+def _status(kind: str, *, ran: bool, partial: bool = False) -> int:
+    # The older media type says 200 whatever becomes of a well-formed request.
+    if kind == JSON or (ran and not partial):
+        return 200
+    return PARTIAL if ran else 400
+
+
+def _kept(request: Request, answer: Response) -> Response:
+    """The answer with its mark, for caches; 304 to whoever has it already."""
+    mark = f'"{hashlib.sha256(bytes(answer.body)).hexdigest()[:32]}"'
+    answer.headers["ETag"] = mark
+    answer.headers["Cache-Control"] = f"public, max-age={KEPT_SECONDS}"
+    answer.headers["Vary"] = "Accept, Accept-Language"
+    if mark not in request.headers.get("if-none-match", ""):
+        return answer
+    kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+    return Response(status_code=304, headers=kept)
+
+
+def _is_catalogue(operation: OperationDefinitionNode) -> bool:
+    return all(
+        isinstance(node, FieldNode) and node.name.value in CATALOGUE
+        for node in operation.selection_set.selections
+    )
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def _refused(error: GraphQLError, code: str) -> dict[str, Any]:
+    return {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}}
 
 
 def _face(error: GraphQLError, context: Context) -> dict[str, Any]:
@@ -166,90 +240,3 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 def _failed(errors: list[Any]) -> dict[str, Any]:
     return {"errors": errors}
-
-
-def _refuse_ambiguous(document: DocumentNode, name: str | None) -> None:
-    # The library would run the first one: a mutation, perhaps, which nobody asked for.
-    operations = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
-    if name is None and len(operations) != 1:
-        raise OperationRefused([GraphQLError(UNNAMED)])
-
-
-def _answer_kind(request: Request) -> str:
-    """The media type to answer in. Raises Unreadable(406)."""
-    accepted = request.headers.get("accept", "*/*")
-    kinds = {part.partition(";")[0].strip().lower() for part in accepted.split(",")}
-    if GRAPHQL_JSON in kinds:
-        return GRAPHQL_JSON
-    if kinds & {JSON, "*/*", "application/*"}:
-        return JSON
-    raise Unreadable(406, "NOT_ACCEPTABLE", "This endpoint answers in JSON.")
-
-
-def refuse_foreign_origin(request: Request, origin: str) -> None:
-    """Raises Unreadable(403) for a request another site's page made."""
-    # Browsers always name the origin of a POST; programs that are none may leave it out: they have no cookies of
-    # other people's to misuse, and the JSON media type keeps forms of other sites away.
-    given = request.headers.get("origin")
-    if given is not None and given != origin:
-        raise Unreadable(403, "FOREIGN_ORIGIN", "Requests from another site are refused.")
-
-
-async def _body(request: Request) -> bytes:
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    if kind.strip().lower() != JSON or parameters.strip().lower() not in ("", "charset=utf-8"):
-        raise Unreadable(415, "NOT_JSON", "Send application/json in UTF-8.")
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Unreadable(415, "NOT_JSON", "Send the body without compression.")
-    body = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > MOST_BYTES:
-                    raise Unreadable(413, "TOO_LARGE", "The request is too large.")
-    except TimeoutError:
-        raise Unreadable(408, "TOO_SLOW", "The request did not arrive in time.") from None
-    except ClientDisconnect:
-        raise Unreadable(400, "CUT_SHORT", "The request was cut short.") from None
-    return bytes(body)
-
-
-def _asked(body: bytes) -> Asked:
-    try:
-        given = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Unreadable(400, "NOT_JSON", "The body is not JSON in UTF-8.") from None
-    if not isinstance(given, dict):
-        raise Unreadable(400, "BAD_REQUEST", "The body must be one JSON object.")
-    query, variables = given.get("query"), given.get("variables")
-    operation = given.get("operationName")
-    fits = (
-        isinstance(query, str)
-        and isinstance(variables, dict | None)
-        and isinstance(operation, str | None)
-        and isinstance(given.get("extensions"), dict | None)
-    )
-    if not fits or not query:
-        raise Unreadable(400, "BAD_REQUEST", "The body must hold a query, and variables as an object.")
-    if not _storable(variables, MOST_NESTED):
-        raise Unreadable(400, "BAD_REQUEST", "The variables hold a value no program would read alike.")
-    return Asked(query, variables or {}, operation)
-
-
-def _storable(value: Any, depth: int) -> bool:
-    """No NUL, which PostgreSQL has no text for; no number that loses digits; no bottomless nesting."""
-    match value:
-        case str():
-            return "\0" not in value
-        case bool() | None:
-            return True
-        case int() | float():
-            return abs(value) <= SAFE_INTEGER
-        case dict():
-            return depth > 0 and all(
-                _storable(name, 0) and _storable(one, depth - 1) for name, one in value.items()
-            )
-        case list():
-            return depth > 0 and all(_storable(one, depth - 1) for one in value)
-    return False

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from api.gateway.documents import SHIPPED
 from store.embedded import Servers
 
 DEFAULT_DATA = Path(".motlan")
@@ -46,7 +47,8 @@ class Settings:
 
     `data` holds keys, sealed files and the embedded database. `public_url` is the address people use, never read
     from a header. `servers`: real PostgreSQL servers; None means the embedded one. `clock_offset` moves the
-    platform's clock for demonstrations and tests.
+    platform's clock for demonstrations and tests. `operations` holds the registered documents, which
+    `trusted_documents` makes the only ones for the portal.
     """
 
     data: Path
@@ -61,6 +63,8 @@ class Settings:
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
     retired_keys_path: Path | None = None
+    trusted_documents: bool = False
+    operations: Path = SHIPPED
 
     @property
     def is_secure(self) -> bool:
@@ -97,6 +101,8 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
     "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
+    "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
+    "MOTLAN_OPERATIONS": "Folder of registered documents (*.graphql); those of docs/clients by default.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
 """Every variable, with what it is for."""
@@ -132,6 +138,8 @@ def read_settings(
         clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
         retired_keys_path=Path(retired) if retired else None,
+        trusted_documents=_flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
+        operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
     )
     _refuse_odd_address(settings)
     if settings.production:

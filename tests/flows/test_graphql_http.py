@@ -3,15 +3,25 @@
 import json
 import logging
 import re
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from api.__main__ import neighbours_in
+from api.app import open_platform
+from api.gateway.documents import SHIPPED
+from api.gateway.measure import DEAREST, MOST_ALIASES, USUAL
+from api.gateway.operations import document_id
 from api.journal import start_journal
-from api.operations import MOST_ALIASES
+from api.settings import SettingsRefused
 from resolvers.context import House
-from tests.flows.stage import ORIGIN, Stage
+from tests.flows.conftest import House as Furnished
+from tests.flows.stage import ORIGIN, Person, Stage
 
 VIEWER = "{ viewer { id } }"
 JSON = {"Content-Type": "application/json"}
@@ -26,6 +36,10 @@ def asked(query: str, **rest: Any) -> str:
     return json.dumps({"query": query, **rest})
 
 
+def cost(requested: int) -> dict[str, Any]:
+    return {"cost": {"requested": requested, "limit": DEAREST}}
+
+
 def codes(answer: httpx2.Response) -> list[str]:
     return [error.get("extensions", {}).get("code") for error in answer.json()["errors"]]
 
@@ -33,7 +47,7 @@ def codes(answer: httpx2.Response) -> list[str]:
 async def test_a_query_is_answered_with_hardened_headers(stage: Stage) -> None:
     answer = await post(stage, asked(VIEWER))
     assert answer.status_code == 200
-    assert answer.json() == {"data": {"viewer": None}}
+    assert answer.json() == {"data": {"viewer": None}, "extensions": cost(1)}
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -63,10 +77,11 @@ async def test_another_sites_request_is_refused(stage: Stage, origin: str) -> No
     assert (answer.status_code, codes(answer)) == (403, ["FOREIGN_ORIGIN"])
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
-async def test_only_post_is_taken(stage: Stage, method: str) -> None:
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS"])
+async def test_only_get_and_post_are_taken(stage: Stage, method: str) -> None:
     answer = await stage.anybody().browser.request(method, f"{ORIGIN}/graphql?query={{viewer{{id}}}}")
     assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
 
 @pytest.mark.parametrize(
@@ -170,14 +185,184 @@ async def test_several_operations_need_a_name(stage: Stage) -> None:
     query = "query a { viewer { id } } query b { viewer { kind } }"
     assert codes(await post(stage, asked(query))) == ["BAD_OPERATION"]
     assert codes(await post(stage, asked(query, operationName="c"))) == ["BAD_OPERATION"]
-    assert (await post(stage, asked(query, operationName="b"))).json() == {"data": {"viewer": None}}
+    named = await post(stage, asked(query, operationName="b"))
+    assert named.json()["data"] == {"viewer": None}
 
 
 async def test_an_operation_beyond_the_limits_is_refused(stage: Stage) -> None:
     aliases = "{ " + " ".join(f"a{i}: viewer {{ id }}" for i in range(MOST_ALIASES + 1)) + " }"
     answer = await post(stage, asked(aliases))
-    assert codes(answer) == ["BAD_OPERATION"]
-    assert "too large" in answer.text
+    (error,) = answer.json()["errors"]
+    assert error["extensions"] == {
+        "code": "OPERATION_TOO_LARGE", "measure": "aliases", "requested": MOST_ALIASES + 1, "limit": MOST_ALIASES,
+    }  # fmt: skip
+
+
+LISTED = "procedures(first: $n) { edges { node { requirements { accepts } fees { note } } } }"
+PAGES = f"query($n: Int!) {{ a: {LISTED} ...More }} fragment More on Query {{ b: {LISTED} }}"
+
+
+async def test_pages_too_dear_are_refused_before_anything_runs(stage: Stage) -> None:
+    # For each of a page: an edge and its node, its requirements and its fees. And each connection itself.
+    largest = (DEAREST // 2 - 1) // (2 + 2 * USUAL)
+    requested = [2 * (1 + size * (2 + 2 * USUAL)) for size in (largest, largest + 1)]
+    fits = (await post(stage, asked(PAGES, variables={"n": largest}))).json()
+    assert (fits["extensions"], "errors" in fits) == (cost(requested[0]), False)
+    refused = (await post(stage, asked(PAGES, variables={"n": largest + 1}))).json()
+    assert (refused["extensions"], "data" in refused) == (cost(requested[1]), False)
+    assert refused["errors"][0]["extensions"] == {
+        "code": "OPERATION_TOO_LARGE", "measure": "cost", "requested": requested[1], "limit": DEAREST,
+    }  # fmt: skip
+
+
+async def get(stage: Stage, person: Any = None, headers: Any = None, **parameters: str) -> httpx2.Response:
+    browser = (person or stage.anybody()).browser
+    answer: httpx2.Response = await browser.get(f"{ORIGIN}/graphql", params=parameters, headers=headers)
+    return answer
+
+
+async def test_a_query_by_get_is_nobodys(stage: Stage) -> None:
+    citizen = await stage.citizen("minh-chau")
+    answer = await get(stage, citizen, {"Authorization": "Bearer x"}, query=VIEWER)
+    assert (answer.status_code, answer.json()["data"]) == (200, {"viewer": None})
+    assert answer.headers["cache-control"] == "no-store"
+    refused = await get(stage, citizen, query="{ myDossiers(first: 1) { edges { cursor } } }")
+    assert codes(refused) == ["UNAUTHENTICATED"]
+    assert (await get(stage, None, {"Origin": "https://elsewhere.example"}, query=VIEWER)).status_code == 403
+
+
+async def test_a_mutation_by_get_is_refused_whoever_asks(stage: Stage) -> None:
+    citizen = await stage.citizen("minh-chau")
+    mutation = "mutation($input: RevokeShareInput!) { revokeShare(input: $input) { errors { code } } }"
+    for query in (mutation, f"query a {VIEWER} {mutation.replace('mutation', 'mutation b', 1)}"):
+        given = {"operationName": "b"} if " b(" in query else {}
+        answer = await get(stage, citizen, query=query, variables='{"input": {}}', **given)
+        assert (answer.status_code, codes(answer)) == (405, ["METHOD_NOT_ALLOWED"])
+        assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "status", "code"),
+    [
+        ("query=%7Bviewer%7Bid%7D%7D&query=%7Bviewer%7Bid%7D%7D", 400, "BAD_REQUEST"),
+        ("query=%FF", 400, "BAD_REQUEST"),
+        ("query=%7Bviewer%7Bid%7D%7D&variables=%7B", 400, "NOT_JSON"),
+        ("query=%7Bviewer%7Bid%7D%7D&variables=3", 400, "BAD_REQUEST"),
+        ("query=%7Bviewer%7Bid%7D%7D&variables=%7B%22a%22%3A%22%5Cu0000%22%7D", 400, "BAD_REQUEST"),
+        ("", 400, "BAD_REQUEST"),
+        ("query=" + "x" * 9_000, 414, "TOO_LARGE"),
+        ("&".join(f"a{i}=1" for i in range(30)), 400, "BAD_REQUEST"),
+    ],
+)
+async def test_an_address_that_is_no_request_is_refused(
+    stage: Stage, parameters: str, status: int, code: str
+) -> None:
+    answer = await stage.anybody().browser.get(f"{ORIGIN}/graphql?{parameters}")
+    assert (answer.status_code, codes(answer)) == (status, [code])
+
+
+async def test_the_catalogue_by_get_may_be_kept_and_is_sent_once(stage: Stage) -> None:
+    query = "{ procedures(first: 1) { edges { node { name } } } }"
+    first = await get(stage, None, query=query)
+    assert first.headers["cache-control"] == "public, max-age=300"
+    assert set(first.headers["vary"].split(", ")) == {"Accept", "Accept-Language"}
+    again = await get(stage, None, {"If-None-Match": first.headers["etag"]}, query=query)
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    english = await get(
+        stage, None, {"Accept-Language": "en", "If-None-Match": first.headers["etag"]}, query=query
+    )
+    assert (english.status_code, english.headers["etag"] == first.headers["etag"]) == (200, False)
+    for personal in (f"{query[:-1]} viewer {{ id }} }}", "{ procedures(first: 101) { edges { cursor } } }"):
+        assert (await get(stage, None, query=personal)).headers["cache-control"] == "no-store"
+
+
+async def test_half_an_answer_says_so_to_clients_that_know_the_word(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: House) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("resolvers.context.Context.law", property(broken))
+    query = asked('{ viewer { id } procedure(slug: "x") { id } }')
+    answer = await post(stage, query, Accept="application/graphql-response+json")
+    assert (answer.status_code, codes(answer)) == (294, ["INTERNAL"])
+    assert answer.json()["data"] == {"viewer": None, "procedure": None}
+    assert (await post(stage, query)).status_code == 200
+
+
+async def test_a_text_is_parsed_and_validated_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[str] = []
+
+    def counting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*given: Any, **named: Any) -> Any:
+            counted.append(name)
+            return real(*given, **named)
+
+        return count
+
+    for where in ("api.gateway.operations", "strawberry.schema.schema"):
+        for name in ("parse", "validate"):
+            monkeypatch.setattr(f"{where}.{name}", counting(name, getattr(import_module(where), name)))
+    query = "query($n: Int!) { procedures(first: $n) { edges { cursor } } }"
+    for size in (1, 2, 2, 1, 2):
+        assert "errors" not in (await post(stage, asked(query, variables={"n": size}))).json()
+    assert counted == ["parse", "validate"]
+    # A text with words of its own is not kept, and still read only once a request.
+    for _ in range(2):
+        await post(stage, asked('{ procedure(slug: "x") { id } }'))
+    assert counted == ["parse", "validate"] * 3
+
+
+async def sent_by(person: Person, body: dict[str, Any]) -> httpx2.Response:
+    return await person.browser.post(f"{ORIGIN}/graphql", content=json.dumps(body), headers=JSON)
+
+
+async def test_a_registered_document_runs_by_its_id(stage: Stage) -> None:
+    known = document_id((SHIPPED / "Viewer.graphql").read_text("utf-8"))
+    citizen = await stage.citizen("minh-chau")
+    answer = await sent_by(citizen, {"documentId": known})
+    assert answer.json()["data"]["viewer"]["kind"] == "citizen"
+    assert (await get(stage, None, documentId=known)).json()["data"] == {"viewer": None}
+
+
+async def test_what_is_no_id_of_a_registered_document_gets_one_answer(stage: Stage) -> None:
+    tried = ["sha256:" + "0" * 64, "sha256:" + "A" * 64, "sha256:0", "md5:" + "0" * 32, "x" * 500, " "]
+    answers = [await post(stage, json.dumps({"documentId": one})) for one in tried]
+    assert {codes(answer)[0] for answer in answers} == {"DOCUMENT_UNKNOWN"}
+    assert len({(answer.status_code, answer.text) for answer in answers}) == 1
+    both = await post(stage, asked(VIEWER, documentId=tried[0]))
+    assert (both.status_code, codes(both)) == (400, ["BAD_REQUEST"])
+
+
+async def test_where_documents_are_trusted_only_the_portal_runs_no_other(
+    furnished: Furnished, stage: Stage
+) -> None:
+    settings = replace(furnished.settings, trusted_documents=True)
+    neighbours = neighbours_in(furnished.sandbox.addresses)
+    async with open_platform(settings, furnished.servers, neighbours) as platform:
+        strict = Stage(platform, stage.sandbox, stage.owner, stage.servers)
+        citizen = await strict.citizen("minh-chau")
+        text = (SHIPPED / "Viewer.graphql").read_text("utf-8")
+        known = await sent_by(citizen, {"documentId": document_id(text)})
+        assert known.json()["data"]["viewer"] is not None
+        for query in (text, VIEWER, "{"):
+            assert codes(await sent_by(citizen, {"query": query})) == ["DOCUMENT_REQUIRED"]
+        # Whoever is not signed in with a cookie has nothing that a script in the portal could take.
+        assert (await post(strict, asked(VIEWER))).json()["data"] == {"viewer": None}
+        await strict.close()
+
+
+async def test_documents_that_do_not_fit_stop_the_start(
+    furnished: Furnished, stage: Stage, tmp_path: Path
+) -> None:
+    neighbours = neighbours_in(furnished.sandbox.addresses)
+    (tmp_path / "Viewer.graphql").write_text("{ viewr { id } }")
+    for folder, told in ((tmp_path, "Viewer.graphql: "), (tmp_path / "none", "MOTLAN_OPERATIONS")):
+        settings = replace(furnished.settings, operations=folder)
+        with pytest.raises(SettingsRefused, match=told):
+            async with open_platform(settings, furnished.servers, neighbours):
+                pass
 
 
 async def test_a_fault_is_masked_and_logged_without_what_was_sent(

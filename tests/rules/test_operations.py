@@ -4,19 +4,36 @@ import time
 from collections.abc import Callable
 
 import pytest
-from graphql import build_schema
+from graphql import OperationDefinitionNode, OperationType, build_schema
 
-from api.operations import (
+from api.gateway.documents import SHIPPED, read_documents
+from api.gateway.measure import (
+    DEAREST,
     DEEPEST,
     MOST_ALIASES,
-    MOST_CHARACTERS,
     MOST_DIRECTIVES,
     MOST_FIELDS,
-    OperationRefused,
-    Operations,
+    MOST_ROOT_FIELDS,
+    Measure,
+    Meter,
 )
+from api.gateway.operations import MOST_CHARACTERS, OperationRefused, Operations, document_id, refuse_dear
+from resolvers.schema import build
 
-SCHEMA = build_schema("type Query { self: Query, name: String, said(word: String, times: Int): String }")
+SCHEMA = build_schema(
+    """
+    type Query {
+      self: Query  name: String  said(word: String, times: Int): String
+      things(first: Int!): ThingConnection!  kept(first: Int! = 7): ThingConnection!  nodes(ids: [ID!]!): [Thing]!
+    }
+    type Mutation { act: Int }
+    type ThingConnection { edges: [ThingEdge!]!  page: Page! }
+    type Page { more: Boolean! }
+    type ThingEdge { node: Thing! }
+    type Thing { id: ID!  parts: [Part!]!  things(first: Int!): ThingConnection! }
+    type Part { id: ID!  parts: [Part!]! }
+    """
+)
 
 
 def read(query: str, *, open_book: bool = False) -> None:
@@ -37,11 +54,19 @@ def aliased(count: int) -> str:
 
 
 def repeated(count: int) -> str:
-    return "{ " + "name " * count + "}"
+    return "{ self { " + "name " * (count - 1) + "} }"
 
 
 def directed(count: int) -> str:
     return "{ " + " ".join(["name @skip(if: false)"] * count) + " }"
+
+
+def broad(count: int) -> str:
+    return "{ ...a } fragment a on Query { " + "name " * count + "}"
+
+
+def acting(count: int) -> str:
+    return "mutation { " + "act " * count + "}"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +77,8 @@ def directed(count: int) -> str:
         (aliased, MOST_ALIASES),
         (repeated, MOST_FIELDS),
         (directed, MOST_DIRECTIVES),
+        (broad, MOST_ROOT_FIELDS[OperationType.QUERY]),
+        (acting, MOST_ROOT_FIELDS[OperationType.MUTATION]),
     ],
 )
 def test_the_limit_passes_and_one_more_does_not(made: Callable[[int], str], most: int) -> None:
@@ -108,3 +135,93 @@ def test_a_document_is_read_once_and_one_with_words_is_not_kept() -> None:
     assert operations.read("{ name }") is operations.read("{ name }")
     worded = '{ said(word: "somebody") }'
     assert operations.read(worded) is not operations.read(worded)
+
+
+def cost(query: str, **variables: object) -> int:
+    operation = Operations(SCHEMA, open_book=False).read(query)
+    return operation.cost(operation.named(None), variables)
+
+
+OF_PARTS = "fragment c on ThingConnection { edges { node { parts { parts { id } } } } }"
+EDGES = "edges { node { id } }"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "expected"),
+    [
+        ("{ name }", {}, 0),
+        ("{ self { name } }", {}, 1),
+        (f"{{ things(first: 10) {{ {EDGES} }} }}", {}, 1 + 10 * 2),
+        (f"{{ things(first: 10) {{ {EDGES} page {{ more }} }} }}", {}, 1 + 10 * 2 + 1),
+        (f"query($n: Int!) {{ things(first: $n) {{ {EDGES} }} }}", {"n": 40}, 1 + 40 * 2),
+        (f"query($n: Int! = 3) {{ things(first: $n) {{ {EDGES} }} }}", {}, 1 + 3 * 2),
+        (f"query($n: Int! = 3) {{ things(first: $n) {{ {EDGES} }} }}", {"n": 4}, 1 + 4 * 2),
+        (f"{{ kept {{ {EDGES} }} }}", {}, 1 + 7 * 2),
+        # What is no page size may not be cheap.
+        (f"query($n: Int!) {{ things(first: $n) {{ {EDGES} }} }}", {"n": 10**6}, 1 + 100 * 2),
+        (f"query($n: Int!) {{ things(first: $n) {{ {EDGES} }} }}", {"n": -5}, 1 + 100 * 2),
+        (f"query($n: Int!) {{ things(first: $n) {{ {EDGES} }} }}", {"n": "x"}, 1 + 100 * 2),
+        (f"query($n: Int!) {{ things(first: $n) {{ {EDGES} }} }}", {}, 1 + 100 * 2),
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": ["a", "b", "c"]}, 3),
+        ('{ nodes(ids: ["a", "b"]) { parts { id } } }', {}, 2 * (1 + 5)),
+        ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {}, 100),
+        # Nested pages multiply, and so does a fragment: by the page it is spread in.
+        ("{ things(first: 3) { edges { node { things(first: 4) { edges { node { id } } } } } } }", {},
+            1 + 3 * (2 + 1 + 4 * 2)),
+        (f"{{ a: things(first: 3) {{ ...c }} b: things(first: 5) {{ ...c }} }} {OF_PARTS}", {},
+            (1 + 3 * (2 + 5 + 25)) + (1 + 5 * (2 + 5 + 25))),
+        ("{ things(first: 2) { ... { edges { ... on ThingEdge { node { id } } } } } }", {}, 1 + 2 * 2),
+    ],
+)  # fmt: skip
+def test_every_object_a_field_may_bring_costs_one(
+    query: str, variables: dict[str, object], expected: int
+) -> None:
+    assert cost(query, **variables) == expected
+
+
+def test_a_cost_is_measured_once_for_each_page_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = Operations(SCHEMA, open_book=False).read(
+        "query($n: Int!, $w: String) { said(word: $w) things(first: $n) { edges { node { id } } } }"
+    )
+    meant, measured = operation.named(None), []
+    real = Meter.of_operation
+
+    def counting(self: Meter, node: OperationDefinitionNode) -> Measure:
+        measured.append(node)
+        return real(self, node)
+
+    monkeypatch.setattr(Meter, "of_operation", counting)
+    found = [operation.cost(meant, {"n": n, "w": w}) for n in (5, 9) for w in ("one", "two", "three")]
+    assert found == [11, 11, 11, 19, 19, 19]
+    assert len(measured) == 2
+
+
+def test_the_dearest_operation_passes_and_one_more_does_not() -> None:
+    refuse_dear(DEAREST)
+    with pytest.raises(OperationRefused) as refused:
+        refuse_dear(DEAREST + 1)
+    assert refused.value.code == "OPERATION_TOO_LARGE"
+    assert refused.value.errors[0].extensions == {
+        "measure": "cost", "requested": DEAREST + 1, "limit": DEAREST,
+    }  # fmt: skip
+
+
+def test_a_registered_document_must_fit_the_schema_and_goes_by_its_digest() -> None:
+    operations = Operations(SCHEMA, open_book=False)
+    operations.trust({"Good.graphql": "{ name }"})
+    assert operations.registered(document_id("{ name }")).document
+    with pytest.raises(OperationRefused) as refused:
+        operations.registered(document_id("{ name } "))
+    assert refused.value.code == "DOCUMENT_UNKNOWN"
+    with pytest.raises(OperationRefused, match="error") as unfit:
+        operations.trust({"Bad.graphql": "{ nam }"})
+    assert unfit.value.errors[0].message.startswith("Bad.graphql: ")
+
+
+def test_every_registered_document_passes_with_its_largest_page() -> None:
+    operations = Operations(build()._schema, open_book=False)
+    documents = read_documents(SHIPPED)
+    assert len(documents) > 20
+    for text in documents.values():
+        operation = operations.read(text)
+        refuse_dear(operation.cost(operation.named(None), {"first": 100}))

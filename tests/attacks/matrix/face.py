@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx2
 from starlette.applications import Starlette
 
-from api.graphql import GraphQLFace
+from api.graphql import GraphQLFace, Rules
 from auth.caller import CallerKind
 from auth.sessions import SignedIn, open_session
 from dossiers.case import Office
@@ -79,7 +79,7 @@ async def open_face(
         cursors=Cursors(b"matrix"),
         public_url=ORIGIN,
     )
-    endpoint = GraphQLFace(house, lambda: now, origin=ORIGIN, open_book=True)
+    endpoint = GraphQLFace(house, lambda: now, origin=ORIGIN, rules=Rules(open_book=True))
     transport = httpx2.ASGITransport(Starlette(routes=endpoint.routes()))
     async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
         yield Face(house, now, client)

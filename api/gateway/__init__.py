@@ -1,0 +1,1 @@
+"""What stands before the schema: requests read, operations measured and kept, documents known in advance."""
