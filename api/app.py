@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import httpx2
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import content, health, log, signin, verify
 from api.gateway.documents import read_documents
@@ -204,7 +206,11 @@ def _app(
     app = Starlette(
         routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}
     )
-    return Shield(app, secure=settings.is_secure)
+    # The peer's own word for where it comes from counts only when the peer is a proxy of ours.
+    known: ASGIApp = app
+    if settings.proxies:
+        known = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), list(settings.proxies)))
+    return Shield(known, secure=settings.is_secure)
 
 
 def _face(settings: Settings, house: House, now: Callable[[], datetime]) -> GraphQLFace:

@@ -33,6 +33,7 @@ from api.gateway.requests import (
 )
 from api.journal import log_fault
 from api.signin import caller_from_cookie
+from api.web.addresses import address_of
 from api.web.answers import JSON, json_answer
 from api.web.pages import language_of
 from auth.caller import Caller, CallerKind
@@ -121,11 +122,11 @@ class GraphQLFace:
         except CredentialsConflict as conflict:
             message = "Send a session cookie or an Authorization header, not both."
             raise Unreadable(400, conflict.code, message) from conflict
-        return Context(self._house, caller, now, request_id, _address(request))
+        return Context(self._house, caller, now, request_id, address_of(request))
 
     def _nobody(self, request: Request, request_id: str) -> Context:
         caller = Caller(CallerKind.ANONYMOUS, language=language_of(request))
-        return Context(self._house, caller, self._now(), request_id, _address(request))
+        return Context(self._house, caller, self._now(), request_id, address_of(request))
 
     async def _execute(self, asked: Asked, context: Context, kind: str, *, by_post: bool) -> _Said:
         """Raises Unreadable(405) for a mutation by GET."""
@@ -199,10 +200,6 @@ def _is_catalogue(operation: OperationDefinitionNode) -> bool:
         isinstance(node, FieldNode) and node.name.value in CATALOGUE
         for node in operation.selection_set.selections
     )
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""
 
 
 def _refused(error: GraphQLError, code: str) -> dict[str, Any]:

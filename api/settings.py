@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -63,6 +64,7 @@ class Settings:
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
     retired_keys_path: Path | None = None
+    proxies: tuple[str, ...] = ()
     trusted_documents: bool = False
     operations: Path = SHIPPED
 
@@ -101,6 +103,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
     "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
+    "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
     "MOTLAN_OPERATIONS": "Folder of registered documents (*.graphql); those of docs/clients by default.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
@@ -138,6 +141,7 @@ def read_settings(
         clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
         retired_keys_path=Path(retired) if retired else None,
+        proxies=_addresses(given, "MOTLAN_PROXIES"),
         trusted_documents=_flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
         operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
     )
@@ -229,6 +233,13 @@ def _triple(given: Mapping[str, str], names: tuple[str, str, str]) -> tuple[str,
     if first or second or third:
         raise SettingsRefused(f"give all or none of {', '.join(names)}")
     return None
+
+
+def _addresses(given: Mapping[str, str], name: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(one.strip())) for one in given.get(name, "").split(",") if one.strip())
+    except ValueError:
+        raise SettingsRefused(f"{name} must be addresses or networks, comma-separated") from None
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:

@@ -11,12 +11,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from api.web.answers import HARDENED, JSON, json_answer
+from api.web.addresses import address_of
+from api.web.answers import HARDENED, JSON, json_answer, refusal
 from api.web.pages import Pages, language_of
 from auth.caller import ANONYMOUS
+from auth.errors import RateLimited
 from dossiers.clock import local_day
 from procedures.agencies import agencies_by_id, agency_name
 from resolvers.context import House
+from resolvers.wording import refusal_words
 from vault.verification import PublicStatus, public_status
 
 MOST_CHARACTERS = 64
@@ -50,11 +53,23 @@ def routes(house: House, now: Callable[[], datetime], *, sandbox: bool) -> list[
 
     async def check(request: Request) -> Response:
         code = request.path_params["code"]
+        try:
+            house.allowances.spend("/verify", address_of(request), now())
+        except RateLimited as limited:
+            return _later(request, limited.seconds)
         found = await _standing(house, code, language_of(request), now()) if _is_code(code) else None
         status = 200 if found is not None else 404
         if _wants_json(request):
             return json_answer(_told(found), status)
         return pages.page(request, "verified.html", status, found=found)
+
+    def _later(request: Request, seconds: int) -> Response:
+        words = refusal_words("RATE_LIMITED", language_of(request), seconds=seconds)
+        if _wants_json(request):
+            return refusal("RATE_LIMITED", words, 429, retry_after_seconds=seconds)
+        answer = pages.page(request, "verified.html", 429, found=None, later=words)
+        answer.headers["Retry-After"] = str(seconds)
+        return answer
 
     return [
         Route("/verify", form, methods=["GET"]),

@@ -126,3 +126,13 @@ def test_a_refusal_names_the_variable_and_not_its_value() -> None:
 def test_a_clock_offset_is_for_demonstrations() -> None:
     assert read_settings({"MOTLAN_CLOCK_OFFSET_SECONDS": "-60"}).clock_offset == timedelta(minutes=-1)
     assert Settings(data=Path("/x"), public_url="http://127.0.0.1").clock_offset == timedelta(0)
+
+
+def test_proxies_are_addresses_or_networks() -> None:
+    assert read_settings({"MOTLAN_PROXIES": "127.0.0.1, 10.0.0.0/8"}).proxies == (
+        "127.0.0.1/32",
+        "10.0.0.0/8",
+    )
+    assert read_settings({}).proxies == ()
+    with pytest.raises(SettingsRefused, match="MOTLAN_PROXIES"):
+        read_settings({"MOTLAN_PROXIES": "the proxy"})

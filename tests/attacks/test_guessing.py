@@ -1,0 +1,198 @@
+"""Fields that say whether a secret was right: however they are asked for, they are evaluated so often and no more."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from graphql import OperationType
+
+from api.__main__ import neighbours_in
+from api.app import open_platform
+from api.gateway.measure import MOST_ROOT_FIELDS
+from auth.allowances import GUESSABLE
+from tests.flows.conftest import (
+    House,
+    furnished,
+    law_read_once,
+    offset,
+    sandbox,
+    stage,
+    stage_folder,
+)
+from tests.flows.journeys import attempt_raw, rows
+from tests.flows.stage import ORIGIN, Person, Stage
+
+__all__ = ["furnished", "law_read_once", "offset", "sandbox", "stage", "stage_folder"]
+
+TRIES = 200
+AT_ONCE = MOST_ROOT_FIELDS[OperationType.MUTATION]
+"""So many aliases of one mutation fit into one document."""
+
+Documents = list[tuple[str, dict[str, Any]]]
+RESULT = "{ errors { code retryable retryAfterSeconds } }"
+
+
+def inputs(number: int) -> dict[str, Any]:
+    """A wrong code, another one each time."""
+    return {
+        f"i{at}": {"idempotencyKey": str(uuid4()), "code": f"{number:04}{at}" * 5} for at in range(AT_ONCE)
+    }
+
+
+def declared() -> str:
+    return ", ".join(f"$i{at}: VerifyDocumentInput!" for at in range(AT_ONCE))
+
+
+def fields() -> str:
+    return " ".join(f"a{at}: verifyDocument(input: $i{at}) {RESULT}" for at in range(AT_ONCE))
+
+
+def by_aliases() -> Documents:
+    document = f"mutation({declared()}) {{ {fields()} }}"
+    return [(document, inputs(number)) for number in range(TRIES // AT_ONCE)]
+
+
+def by_fragments() -> Documents:
+    """One try in the operation, the others in fragments of fragments."""
+    first, *others = (f"a{at}: verifyDocument(input: $i{at}) {RESULT}" for at in range(AT_ONCE))
+    spread = (
+        f"fragment F on Mutation {{ {others[0]} ...G }} fragment G on Mutation {{ {' '.join(others[1:])} }}"
+    )
+    document = f"mutation({declared()}) {{ {first} ...F }} {spread}"
+    return [(document, inputs(number)) for number in range(TRIES // AT_ONCE)]
+
+
+async def one_after_another(person: Person, documents: Documents) -> list[dict[str, Any]]:
+    return [await person.post(query, variables) for query, variables in documents]
+
+
+async def fifty_at_once(person: Person, documents: Documents) -> list[dict[str, Any]]:
+    gate = asyncio.Semaphore(50)
+
+    async def send(query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        async with gate:
+            return await person.post(query, variables)
+
+    return list(await asyncio.gather(*(send(query, variables) for query, variables in documents)))
+
+
+def single() -> Documents:
+    document = f"mutation($i0: VerifyDocumentInput!) {{ verifyDocument(input: $i0) {RESULT} }}"
+    return [(document, {"i0": inputs(number)["i0"]}) for number in range(TRIES)]
+
+
+@pytest.mark.parametrize(
+    ("made", "send"),
+    [
+        (by_aliases, one_after_another),
+        (by_fragments, one_after_another),
+        (by_aliases, fifty_at_once),
+        (single, fifty_at_once),
+    ],
+)
+async def test_two_hundred_tries_at_a_code_are_evaluated_as_often_as_allowed(
+    made: Callable[[], Documents], send: Callable[[Person, Documents], Any], stage: Stage
+) -> None:
+    officer = await stage.officer("ubnd-mot.toan-quyen")
+    begun = time.monotonic()
+    answers: Sequence[dict[str, Any]] = await send(officer, made())
+    passed = time.monotonic() - begun
+    allowed = GUESSABLE["verifyDocument"]
+    most = allowed.at_once + passed * allowed.at_once / allowed.seconds
+    ((evaluated,),) = await rows(stage, "SELECT count(*) FROM ledger WHERE kind = 'share.redeemed'")
+    told = Counter(
+        error["code"] for said in answers for payload in said["data"].values() for error in payload["errors"]
+    )
+    print(
+        f"{made.__name__}, {send.__name__}: {evaluated} of {TRIES} evaluated in {passed:.1f} s, at most {most:.1f}"
+    )
+    assert allowed.at_once <= evaluated <= most
+    assert told == {"RATE_LIMITED": TRIES - evaluated}
+    waits = {
+        error["retryAfterSeconds"]
+        for said in answers
+        for payload in said["data"].values()
+        for error in payload["errors"]
+    }
+    assert waits <= {1, 2}
+
+
+async def test_one_officers_tries_are_not_anothers(stage: Stage) -> None:
+    officer, other = await stage.officer("ubnd-mot.toan-quyen"), await stage.officer("so-tai-chinh.tham-dinh")
+    await one_after_another(officer, by_aliases())
+    (query, variables), *_ = single()
+    assert (await officer.post(query, variables))["data"]["verifyDocument"]["errors"][0][
+        "code"
+    ] == "RATE_LIMITED"
+    assert (await other.post(query, variables))["data"]["verifyDocument"]["errors"] == []
+
+
+async def test_nobody_in_particular_is_limited_by_address(stage: Stage) -> None:
+    documents = single()[: GUESSABLE["verifyDocument"].at_once + 5]
+    answers = await one_after_another(stage.anybody(), documents)
+    told = [said["data"]["verifyDocument"]["errors"][0]["code"] for said in answers if said["data"]]
+    assert set(told) == {"RATE_LIMITED"}
+    assert {error["extensions"]["code"] for said in answers for error in said.get("errors", ())} == {
+        "UNAUTHENTICATED"
+    }
+    assert await rows(stage, "SELECT count(*) FROM ledger WHERE kind = 'share.redeemed'") == [(0,)]
+
+
+async def test_a_parents_tries_at_childrens_numbers_are_few(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    allowed = GUESSABLE["recogniseGuardian"].at_once
+    codes = []
+    for number in range(allowed + 5):
+        refused = await me.refused("recogniseGuardian", "ward { name }", citizenId=f"0012150{number:05}")
+        codes.append(refused["code"])
+    assert codes == ["GUARDIAN_NOT_PROVEN"] * allowed + ["RATE_LIMITED"] * 5
+    # What is refused is neither asked of a register nor written down as if it had been.
+    asked = "SELECT count(*) FROM ledger WHERE kind = 'register.asked'"
+    assert await rows(stage, asked) == [(allowed,)]
+
+
+async def test_an_officers_tries_at_peoples_numbers_are_limited(stage: Stage) -> None:
+    officer = await stage.officer("ubnd-mot.toan-quyen")
+    allowed = GUESSABLE["identifySubject"].at_once
+    codes = []
+    for number in range(allowed + 5):
+        said = await attempt_raw(officer, "identifySubject", citizenId=f"0010990{number:05}")
+        found = said.get("errors") or said["data"]["identifySubject"]["errors"]
+        codes.append(found[0].get("code") or found[0]["extensions"]["code"])
+    assert codes == ["NOT_FOUND"] * allowed + ["RATE_LIMITED"] * 5
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+async def test_the_public_page_is_limited_by_address(accept: str, stage: Stage) -> None:
+    browser = stage.anybody().browser
+    statuses: Counter[int] = Counter()
+    allowed = GUESSABLE["/verify"].at_once
+    for number in range(allowed + 20):
+        answer = await browser.get(f"{ORIGIN}/verify/{number:010}", headers={"Accept": accept})
+        statuses[answer.status_code] += 1
+        assert (answer.status_code == 429) == ("retry-after" in answer.headers)
+    assert statuses.keys() == {404, 429}
+    assert statuses[404] >= allowed
+
+
+@pytest.mark.parametrize("believed", [True, False])
+async def test_only_a_proxy_of_ours_says_where_a_caller_is(
+    believed: bool, furnished: House, stage: Stage
+) -> None:
+    settings = replace(furnished.settings, proxies=("127.0.0.1/32",) if believed else ("192.0.2.1/32",))
+    async with open_platform(
+        settings, furnished.servers, neighbours_in(furnished.sandbox.addresses)
+    ) as platform:
+        behind = Stage(platform, stage.sandbox, stage.owner, stage.servers)
+        browser = behind.anybody().browser
+        statuses = []
+        for number in range(GUESSABLE["/verify"].at_once + 20):
+            headers = {"Accept": "application/json", "X-Forwarded-For": f"203.0.113.{number}"}
+            statuses.append((await browser.get(f"{ORIGIN}/verify/x", headers=headers)).status_code)
+        assert set(statuses) == ({404} if believed else {404, 429})
+        await behind.close()
