@@ -39,7 +39,7 @@ from api.web.pages import language_of
 from auth.caller import Caller, CallerKind
 from auth.errors import CredentialsConflict
 from resolvers.context import Context, House
-from resolvers.problems import top_level
+from resolvers.problems import PAYLOAD, shaped, top_level
 from resolvers.schema import build
 from store.identifiers import new_id
 
@@ -207,9 +207,10 @@ def _refused(error: GraphQLError, code: str) -> dict[str, Any]:
 
 
 def _face(error: GraphQLError, context: Context) -> dict[str, Any]:
-    if error.path is None and _VARIABLE.match(error.message):
+    # Without a place in the answer it is about the variables, or the library giving up on them.
+    if error.path is None and (error.original_error is None or _VARIABLE.match(error.message)):
         return _error("BAD_VARIABLES", _variable_words(error.message))
-    face = top_level(error.original_error, context.language, context.request_id)
+    face = _refusal(error.original_error, context)
     if (face.extensions or {}).get("code") == "INTERNAL":
         log_fault("graphql", error.original_error or error, context.request_id)
     told: dict[str, Any] = {"message": face.message, "extensions": dict(face.extensions or {})}
@@ -218,6 +219,15 @@ def _face(error: GraphQLError, context: Context) -> dict[str, Any]:
     if error.locations:
         told["locations"] = [one.formatted for one in error.locations]
     return told
+
+
+def _refusal(error: Exception | None, context: Context) -> GraphQLError:
+    """A query has no payload to put a refusal in: it is told as any other error, by its code and words."""
+    if type(error) in PAYLOAD and error is not None:
+        face = shaped(error, context.language, context.law)
+        if face is not None:
+            return GraphQLError(face.message, extensions={"code": face.code})
+    return top_level(error, context.language, context.request_id)
 
 
 _VARIABLE = re.compile(r"Variable '(\$\w{1,64})'")

@@ -54,6 +54,11 @@ class Excess:
     requested: int
     limit: int
 
+    @classmethod
+    def of(cls, measure: str, requested: int, limit: int) -> "Excess | None":
+        """None within the limit. Told up to a number every program can read: spreads double without end."""
+        return cls(measure, min(requested, 2**31 - 1), limit) if requested > limit else None
+
 
 @dataclass(slots=True)
 class Measure:
@@ -177,7 +182,7 @@ def shape_excesses(measure: Measure, roots: Mapping[OperationType, int]) -> list
         ("aliases", measure.aliases, MOST_ALIASES),
         ("directives", measure.directives, MOST_DIRECTIVES),
     )
-    return [Excess(name, count, most) for name, count, most in counted if count > most]
+    return [excess for name, count, most in counted if (excess := Excess.of(name, count, most)) is not None]
 
 
 def _default(argument: GraphQLArgument) -> Any:

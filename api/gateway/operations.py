@@ -90,7 +90,7 @@ class Operation:
             if known is not None:
                 return known
         meter = Meter(self.schema, _fragments(self.document), given)
-        measured = meter.of_operation(operation).cost
+        measured = min(meter.of_operation(operation).cost, 2**31 - 1)
         self._asked[name] = tuple(sorted(meter.asked))
         if len(self._costs) < COSTS_KEPT:
             self._costs[(name, *(_size(given.get(one)) for one in self._asked[name]))] = measured
@@ -177,8 +177,9 @@ def document_id(text: str) -> str:
 
 def refuse_dear(cost: int) -> None:
     """Raises OperationRefused for more objects than one answer may hold."""
-    if cost > DEAREST:
-        raise OperationRefused([_too_large(Excess("cost", cost, DEAREST))], "OPERATION_TOO_LARGE")
+    excess = Excess.of("cost", cost, DEAREST)
+    if excess is not None:
+        raise OperationRefused([_too_large(excess)], "OPERATION_TOO_LARGE")
 
 
 class _Words(Visitor):

@@ -18,16 +18,12 @@ from tests.flows.journeys import (
     digitise,
     scan,
 )
-from tests.flows.stage import Person, Stage, agency_code
+from tests.flows.stage import Stage, agency_code, cookie
 from tests.house.tree import ROOT
 
 CLIENTS = ROOT / "docs" / "clients"
 CORE = 14
 """At least so many different documents make up the journey."""
-
-
-def cookie(person: Person) -> str:
-    return "; ".join(f"{name}={value}" for name, value in person.browser.cookies.items())
 
 
 @pytest.mark.parametrize("client", ["urql", "apollo"])

@@ -161,3 +161,8 @@ class Person:
 def agency_code(key: str) -> str:
     """The code of a demo agency by its key in `sandbox.agencies`."""
     return AGENCIES_BY_KEY[key].code
+
+
+def cookie(person: Person) -> str:
+    """The person's session as a header, for clients that are no browser of ours."""
+    return "; ".join(f"{name}={value}" for name, value in person.browser.cookies.items())
