@@ -19,7 +19,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         "documentType": Ask("documentType", f'(id: "{LAND_TYPE}")'),
         "viewer": Ask("viewer"),
         "filingPlan": Ask("filingPlan", f"(input: {_plan(planted)})"),
-        "desk": Ask("desk", "(first: 10)"),
+        "desk": Ask("desk", "(first: 15)"),
         "onceOnly": Ask("onceOnly"),
     }
     for name, paper in (("own", "land"), ("issued", "permit"), ("spouse", "spouse"), ("child", "child")):
@@ -39,7 +39,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
     for own in ("Documents", "Consents", "DataUsage", "Notices"):
         asks[f"my{own}"] = Ask(f"my{own}", "(first: 50)")
     # With everything a dossier has, a larger page costs more than one operation may.
-    asks["myDossiers"] = Ask("myDossiers", "(first: 10)")
+    asks["myDossiers"] = Ask("myDossiers", "(first: 15)")
     asks["accessRequests"] = Ask("accessRequests", "(first: 20)")
     return asks
 
