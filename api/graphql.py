@@ -6,7 +6,7 @@ What goes wrong inside is told by `resolvers.problems` or masked behind the requ
 
 import asyncio
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,10 +20,10 @@ from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from api.journal import log_fault
+from api.oauth.credentials import REFUSED_TOKENS, caller_from_request, challenge, next_nonce, step_up
 from api.operations import OperationRefused, Operations
-from api.signin import caller_from_cookie
 from api.web.answers import JSON, json_answer
-from auth.errors import CredentialsConflict
+from auth.errors import AuthRefusal, CredentialsConflict, NonceRequired, TokenRefused
 from resolvers.context import Context, House
 from resolvers.problems import top_level
 from resolvers.schema import build
@@ -41,13 +41,16 @@ UNNAMED: Final = "Name one query or mutation of the document."
 
 
 class Unreadable(Exception):
-    """The request is none of ours: `status` and a code, nothing of what was sent."""
+    """The request is none of ours: `status` and a code, nothing of what was sent. `headers` say what to bring."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +85,25 @@ class GraphQLFace:
             context = await self._context(request, request_id)
         except Unreadable as unreadable:
             body = _failed([_error(unreadable.code, unreadable.message)])
-            return json_answer(body, unreadable.status, headers={"X-Request-Id": request_id})
+            headers = {"X-Request-Id": request_id, **unreadable.headers}
+            return json_answer(body, unreadable.status, headers=headers)
         body, ran = await self._execute(asked, context)
         # GraphQL over HTTP: the older media type says 200 whatever becomes of a well-formed request.
         status = 200 if ran or kind == JSON else 400
-        return json_answer(body, status, media_type=kind, headers={"X-Request-Id": request_id})
+        headers = {"X-Request-Id": request_id, **next_nonce(self._house, request, context.now)}
+        wanted = _wanted_assurance(body)
+        if wanted is not None:
+            headers |= step_up(wanted)
+            # RFC 9470 answers 401; what did succeed beside it must not look as if it had not.
+            status = status if any((body.get("data") or {}).values()) else 401
+        return json_answer(body, status, media_type=kind, headers=headers)
 
     async def _context(self, request: Request, request_id: str) -> Context:
         now = self._now()
         try:
-            caller = await caller_from_cookie(
-                self._house.database, request, now, secure=self._origin.startswith("https://")
-            )
-        except CredentialsConflict as conflict:
-            message = "Send a session cookie or an Authorization header, not both."
-            raise Unreadable(400, conflict.code, message) from conflict
+            caller = await caller_from_request(self._house, request, now)
+        except (CredentialsConflict, *REFUSED_TOKENS) as refused:
+            raise bad_credentials(refused, self._house, now) from refused
         return Context(self._house, caller, now, request_id)
 
     async def _execute(self, asked: Asked, context: Context) -> tuple[dict[str, Any], bool]:
@@ -193,6 +200,25 @@ def refuse_foreign_origin(request: Request, origin: str) -> None:
     given = request.headers.get("origin")
     if given is not None and given != origin:
         raise Unreadable(403, "FOREIGN_ORIGIN", "Requests from another site are refused.")
+
+
+def bad_credentials(refused: AuthRefusal, house: House, now: datetime) -> Unreadable:
+    """The face of credentials that are not taken, for every route that asks who is there."""
+    if isinstance(refused, CredentialsConflict):
+        message = "Send a session cookie or an Authorization header, not both."
+        return Unreadable(400, refused.code, message)
+    message = "Send an access token and a fresh DPoP proof for it."
+    code = refused.code if isinstance(refused, NonceRequired) else TokenRefused.code
+    return Unreadable(401, code, message, challenge(refused, house, now))
+
+
+def _wanted_assurance(body: Mapping[str, Any]) -> str | None:
+    """The `acr` a new sign-in would need for what was refused, if that is all it would take."""
+    for error in body.get("errors") or ():
+        wanted = (error.get("extensions") or {}).get("acrValues")
+        if wanted is not None:
+            return str(wanted)
+    return None
 
 
 async def _body(request: Request) -> bytes:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from auth.apps.registry import App, Apps, read_apps
 from store.embedded import Servers
 
 DEFAULT_DATA = Path(".motlan")
@@ -61,6 +62,7 @@ class Settings:
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
     retired_keys_path: Path | None = None
+    apps: tuple[App, ...] = ()
 
     @property
     def is_secure(self) -> bool:
@@ -96,6 +98,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_REGISTERS_AUDIENCE": "Our name in their answers.",
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
     "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
+    "MOTLAN_APPS": "File with the apps that may sign people in: JSON, [{id, name, redirectUris}]; none by default.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
@@ -132,6 +135,7 @@ def read_settings(
         clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
         retired_keys_path=Path(retired) if retired else None,
+        apps=_apps(given.get("MOTLAN_APPS")),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -212,6 +216,17 @@ def _with_driver(url: str) -> str:
         if url.startswith(scheme):
             return f"postgresql+asyncpg://{url.removeprefix(scheme)}"
     return url
+
+
+def _apps(path: str | None) -> tuple[App, ...]:
+    if path is None:
+        return ()
+    try:
+        apps = read_apps(orjson.loads(Path(path).read_bytes()))
+        Apps(apps)
+    except (OSError, ValueError) as fault:  # orjson's own error is a ValueError
+        raise SettingsRefused(f"MOTLAN_APPS: {fault}") from None
+    return apps
 
 
 def _triple(given: Mapping[str, str], names: tuple[str, str, str]) -> tuple[str, str, str] | None:

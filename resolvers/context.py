@@ -16,6 +16,8 @@ from uuid import UUID
 import rfc8785
 from strawberry.types import Info
 
+from auth.apps.access import Gate
+from auth.assurance import SIGNED_IN
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import reach
@@ -43,6 +45,10 @@ class House:
     registers: Registers
     cursors: Cursors
     public_url: str
+    gate: Gate | None = None
+    """Where apps show their tokens; without one, every token is refused."""
+    app_names: Callable[[str], str] = str
+    """What people call an app, by its id."""
 
 
 @dataclass(slots=True)
@@ -88,7 +94,7 @@ class Context:
         Raises Unauthenticated before anything is looked for: whose session has ended is told so, not that their
         things are gone.
         """
-        reach(self.caller)
+        reach(self.caller, SIGNED_IN)
         try:
             async with self.house.database.writing(self.caller.actor) as tx:
                 yield tx
