@@ -35,9 +35,13 @@ def b64(octets: bytes) -> str:
     return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
 
 
+def b64_sha256(octets: bytes) -> str:
+    return b64(hashlib.sha256(octets).digest())
+
+
 def secret_and_challenge() -> tuple[str, str]:
     verifier = secrets.token_urlsafe(48)
-    return verifier, b64(hashlib.sha256(verifier.encode()).digest())
+    return verifier, b64_sha256(verifier.encode())
 
 
 @dataclass
@@ -69,7 +73,7 @@ class Phone:
         if self.nonce:
             claims["nonce"] = self.nonce
         if token is not None:
-            claims["ath"] = b64(hashlib.sha256(token.encode()).digest())
+            claims["ath"] = b64_sha256(token.encode())
         return jwt.encode({"alg": "ES256", "typ": "dpop+jwt", "jwk": public}, {**claims, **changes}, self.key)
 
     async def form(self, path: str, given: Mapping[str, str], *, proven: bool = True) -> httpx2.Response:
