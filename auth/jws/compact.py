@@ -88,7 +88,7 @@ def _plain_object(octets: bytes) -> dict[str, Any] | None:
     What is read and written back to the very same octets has no member twice and no number two programs would
     read differently. NUL and lone surrogates enter by an escape alone, depth by brackets.
     """
-    if b"\\u" in octets or octets.count(b"{") + octets.count(b"[") > MAX_DEPTH:
+    if b"\\u" in octets or octets.count(b"{") + octets.count(b"[") >= MAX_DEPTH:
         return None
     try:
         value = orjson.loads(octets)
