@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from jose import jwt as python_jose
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 
@@ -110,17 +109,13 @@ def test_a_token_of_one_kind_is_refused_as_every_other() -> None:
                     believe(asked, token)
 
 
-def test_what_we_believe_two_other_libraries_believe_too() -> None:
-    """Our reading, python-jose's own and joserfc's agree on every claim of every kind."""
+def test_what_we_believe_another_library_believes_too() -> None:
+    """Our reading and joserfc's agree on every claim of every kind."""
     rng = random.Random(4)
     for kind in KINDS:
         token = mould(kind).good(rng)
         claims = VERIFIER.verify(kind, token, audience=AUDIENCE, now=NOW)
-        late = {"leeway": 10**9, "verify_at_hash": False}
-        theirs = python_jose.decode(
-            token, KEY.pem, algorithms=["ES256"], audience=AUDIENCE, issuer=ISSUER, options=late
-        )
-        assert theirs == claims == jwt.decode(token, ECKey.import_key(KEY.pem), algorithms=["ES256"]).claims
+        assert claims == jwt.decode(token, ECKey.import_key(KEY.pem), algorithms=["ES256"]).claims
 
 
 def test_a_signatures_twin_is_the_same_token_so_replays_key_on_its_id() -> None:
