@@ -23,11 +23,16 @@ from api import content, health, log, signin, verify
 from api.gateway.documents import read_documents
 from api.gateway.operations import OperationRefused
 from api.graphql import GraphQLFace, Rules
+from api.oauth import endpoints, logout
+from api.oauth.endpoints import AuthorisationServer
 from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
 from api.web.answers import refusal
 from api.web.pages import language_of
 from api.web.shield import Shield
 from api.work import Loops, Tools
+from auth.apps.access import Gate
+from auth.apps.proofs import Nonces
+from auth.apps.registry import Apps
 from auth.assurance import VAULT
 from auth.caller import ANONYMOUS
 from auth.login import Door
@@ -135,19 +140,29 @@ async def open_platform(
         safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url)
         async with open_client() as wire:
             registers = _registers(neighbours, wire, now)
+            gate = Gate(
+                tokens,
+                Nonces(keys.index("nonces", "dpop")),
+                audience=f"{settings.public_url}/graphql",
+                secret=keys.index("pairwise", "apps"),
+            )
+            apps = Apps(settings.apps)
             house = House(
                 database=database,
                 office=Office(laws, safe),
                 registers=registers,
                 cursors=Cursors(keys.index("cursors", "lists")),
                 public_url=settings.public_url,
+                gate=gate,
+                app_names=apps.name_of,
             )
             loops = Loops(Tools(house, work, signer, now))
             door = signin.FrontDoor(
                 database, safe, _providers(settings, neighbours, wire), settings.public_url, now,
                 sandbox=not settings.production,
             )  # fmt: skip
-            yield Platform(_app(settings, house, tokens, door, loops, now), loops, house, signer.key.text)
+            server = AuthorisationServer(door, apps, gate)
+            yield Platform(_app(settings, house, tokens, server, loops, now), loops, house, signer.key.text)
     finally:
         await database.close()
         await work.close()
@@ -179,24 +194,26 @@ def _providers(
     settings: Settings, neighbours: Neighbours, wire: httpx2.AsyncClient
 ) -> Mapping[Door, Provider]:
     back = f"{settings.public_url}/sign-in/callback"
-    clients = {Door.CITIZEN: neighbours.citizen_client, Door.OFFICER: neighbours.officer_client}
-    return {
-        door: Provider(Client(neighbours.issuer, client, back, VAULT), wire)
-        for door, client in clients.items()
-    }
+    citizens, officers = (
+        Provider(Client(neighbours.issuer, client, back, VAULT), wire)
+        for client in (neighbours.citizen_client, neighbours.officer_client)
+    )
+    return {Door.CITIZEN: citizens, Door.OFFICER: officers, Door.APP: citizens}
 
 
 def _app(
     settings: Settings,
     house: House,
     tokens: Tokens,
-    door: signin.FrontDoor,
+    server: AuthorisationServer,
     loops: Loops,
     now: Callable[[], datetime],
 ) -> ASGIApp:
     face = _face(settings, house, now)
     routes = [
-        *signin.routes(door),
+        *signin.routes(server.door),
+        *endpoints.routes(server),
+        *logout.routes(server.door),
         *face.routes(),
         *content.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),

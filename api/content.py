@@ -18,9 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from api.gateway.requests import Unreadable, refuse_foreign_origin
 from api.journal import log_fault
-from api.signin import caller_from_cookie
+from api.oauth.credentials import REFUSED_TOKENS, bad_credentials, caller_from_request, step_up
 from api.web.answers import HARDENED, json_answer, refusal
-from auth.errors import CredentialsConflict, NotFound
+from auth.errors import CredentialsConflict, NotFound, StepUpRequired
 from dossiers.desk.opening import open_content
 from resolvers.connections import read_uuid, split_id
 from resolvers.context import Context, House
@@ -37,6 +37,7 @@ CHUNK_SECONDS: Final = 30.0
 
 STATUS: Mapping[str, int] = {
     "UNAUTHENTICATED": 401,
+    "STEP_UP_REQUIRED": 401,
     "ACCESS_DENIED": 403,
     "NOT_FOUND": 404,
     "STORAGE_FAILED": 503,
@@ -141,13 +142,14 @@ class _Bytes:
         now, origin = self._now(), self._house.public_url
         try:
             refuse_foreign_origin(request, origin)
-            caller = await caller_from_cookie(
-                self._house.database, request, now, secure=origin.startswith("https://")
-            )
+            caller = await caller_from_request(self._house, request, now)
         except Unreadable as foreign:
             return refusal(foreign.code, foreign.message, foreign.status)
-        except CredentialsConflict as conflict:
-            return refusal(conflict.code, "Send a cookie or an Authorization header, not both.", 400)
+        except (CredentialsConflict, *REFUSED_TOKENS) as refused:
+            face = bad_credentials(refused, self._house, now)
+            answer = refusal(face.code, face.message, face.status)
+            answer.headers.update(face.headers)
+            return answer
         return Context(self._house, caller, now, str(new_id()))
 
 
@@ -198,4 +200,7 @@ def _refused(error: Exception, context: Context) -> Response:
     code = str((told.extensions or {}).get("code"))
     if code == "INTERNAL":
         log_fault("content", error, context.request_id)
-    return refusal(code, told.message, STATUS[code])
+    answer = refusal(code, told.message, STATUS[code])
+    if isinstance(known, StepUpRequired):
+        answer.headers.update(step_up(known.acr))
+    return answer

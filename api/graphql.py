@@ -32,7 +32,13 @@ from api.gateway.requests import (
     refuse_foreign_origin,
 )
 from api.journal import log_fault
-from api.signin import caller_from_cookie
+from api.oauth.credentials import (
+    REFUSED_TOKENS,
+    bad_credentials,
+    caller_from_request,
+    next_nonce,
+    step_up,
+)
 from api.web.addresses import address_of
 from api.web.answers import JSON, json_answer
 from api.web.pages import language_of
@@ -109,19 +115,22 @@ class GraphQLFace:
             if unreadable.status == 405:
                 headers["Allow"] = "POST"
             body = _failed([_error(unreadable.code, unreadable.message)])
-            return json_answer(body, unreadable.status, headers=headers)
-        answer = json_answer(said.body, said.status, media_type=kind, headers=headers)
+            return json_answer(body, unreadable.status, headers=headers | dict(unreadable.headers))
+        headers |= next_nonce(self._house, request, context.now)
+        status, wanted = said.status, _wanted_assurance(said.body)
+        if wanted is not None:
+            headers |= step_up(wanted)
+            # RFC 9470 answers 401; what did succeed beside it must not look as if it had not.
+            status = status if any((said.body.get("data") or {}).values()) else 401
+        answer = json_answer(said.body, status, media_type=kind, headers=headers)
         return _kept(request, answer) if said.lasting else answer
 
     async def _context(self, request: Request, request_id: str) -> Context:
         now = self._now()
         try:
-            caller = await caller_from_cookie(
-                self._house.database, request, now, secure=self._origin.startswith("https://")
-            )
-        except CredentialsConflict as conflict:
-            message = "Send a session cookie or an Authorization header, not both."
-            raise Unreadable(400, conflict.code, message) from conflict
+            caller = await caller_from_request(self._house, request, now)
+        except (CredentialsConflict, *REFUSED_TOKENS) as refused:
+            raise bad_credentials(refused, self._house, now) from refused
         return Context(self._house, caller, now, request_id, address_of(request))
 
     def _nobody(self, request: Request, request_id: str) -> Context:
@@ -247,3 +256,12 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 def _failed(errors: list[Any]) -> dict[str, Any]:
     return {"errors": errors}
+
+
+def _wanted_assurance(body: Mapping[str, Any]) -> str | None:
+    """The `acr` a new sign-in would need for what was refused, if that is all it would take."""
+    for error in body.get("errors") or ():
+        wanted = (error.get("extensions") or {}).get("acrValues")
+        if wanted is not None:
+            return str(wanted)
+    return None

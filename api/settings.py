@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from api.gateway.documents import SHIPPED
+from auth.apps.registry import App, Apps, read_apps
 from store.embedded import Servers
 
 DEFAULT_DATA = Path(".motlan")
@@ -67,6 +68,7 @@ class Settings:
     proxies: tuple[str, ...] = ()
     trusted_documents: bool = False
     operations: Path = SHIPPED
+    apps: tuple[App, ...] = ()
 
     @property
     def is_secure(self) -> bool:
@@ -102,6 +104,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_REGISTERS_AUDIENCE": "Our name in their answers.",
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
     "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
+    "MOTLAN_APPS": "File with the apps that may sign people in: JSON, [{id, name, redirectUris}]; none by default.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
     "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
@@ -144,6 +147,7 @@ def read_settings(
         proxies=_addresses(given, "MOTLAN_PROXIES"),
         trusted_documents=_flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
         operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
+        apps=_apps(given.get("MOTLAN_APPS")),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -224,6 +228,17 @@ def _with_driver(url: str) -> str:
         if url.startswith(scheme):
             return f"postgresql+asyncpg://{url.removeprefix(scheme)}"
     return url
+
+
+def _apps(path: str | None) -> tuple[App, ...]:
+    if path is None:
+        return ()
+    try:
+        apps = read_apps(orjson.loads(Path(path).read_bytes()))
+        Apps(apps)
+    except (OSError, ValueError) as fault:  # orjson's own error is a ValueError
+        raise SettingsRefused(f"MOTLAN_APPS: {fault}") from None
+    return apps
 
 
 def _triple(given: Mapping[str, str], names: tuple[str, str, str]) -> tuple[str, str, str] | None:

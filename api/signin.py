@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from api.web.pages import Pages, language_of
+from auth.apps.requests import answer_request, wish_of
 from auth.caller import Caller, CallerKind
 from auth.errors import CredentialsConflict, SignInFailed
 from auth.login import (
@@ -31,7 +33,7 @@ from auth.login import (
     remember_start,
     take_start,
 )
-from auth.oidc import Identity, Provider
+from auth.oidc import Challenge, Demand, Identity, Provider
 from auth.sessions import SESSION_LIFETIME, SignedIn, caller_of, end_session, open_session
 from store.database import Database, Tx
 from vault.safe import Safe
@@ -86,6 +88,26 @@ async def caller_from_cookie(
         return await caller_of(tx, secret, language, now)
 
 
+async def send_to_provider(
+    door: FrontDoor, request: Request, challenge: Challenge, next_path: str, demand: Demand | None = None
+) -> Response:
+    """Off to the provider, with a Lax cookie that ties the way back to this browser. Raises SignInFailed."""
+    provider, now = door.providers[door_of(challenge.state)], door.now()
+    url = await provider.authorization_url(challenge, language_of(request), now, demand)
+    async with door.database.writing(STARTER) as tx:
+        await remember_start(tx, provider.client.issuer, challenge, next_path, now)
+    response = RedirectResponse(url, status_code=303)
+    response.set_cookie(
+        _login_cookie(door.is_secure),
+        challenge.state,
+        max_age=int(LOGIN_LIFETIME.total_seconds()),
+        secure=door.is_secure,
+        httponly=True,
+        samesite="lax",  # Strict would not come back from another site
+    )
+    return _pages_of(door).harden(response)
+
+
 def session_cookie(secure: bool) -> str:
     """Over loopback HTTP the `__Host-` prefix goes, which browsers tie to TLS; nothing else is loosened."""
     return "__Host-motlan" if secure else "motlan"
@@ -95,11 +117,15 @@ def _login_cookie(secure: bool) -> str:
     return "__Host-motlan-sign-in" if secure else "motlan-sign-in"
 
 
+def _pages_of(door: FrontDoor) -> Pages:
+    # Not no-referrer: browsers then send `Origin: null` with our own sign-out form.
+    return Pages(sandbox=door.sandbox, is_secure=door.is_secure, referrer="same-origin")
+
+
 class _Pages:
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
-        # Not no-referrer: browsers then send `Origin: null` with our own sign-out form.
-        self._pages = Pages(sandbox=door.sandbox, is_secure=door.is_secure, referrer="same-origin")
+        self._pages = _pages_of(door)
 
     async def home(self, request: Request) -> Response:
         try:
@@ -116,36 +142,26 @@ class _Pages:
             side = Door(request.query_params.get("role", ""))
         except ValueError:
             return self._refused(400)
-        provider, now, challenge = self._door.providers[side], self._door.now(), new_challenge(side)
+        if side is Door.APP:  # apps have a way in of their own
+            return self._refused(400)
+        next_path = request.query_params.get("next", "/")
         try:
-            url = await provider.authorization_url(challenge, language_of(request), now)
+            return await send_to_provider(self._door, request, new_challenge(side), next_path)
         except SignInFailed as failure:
             return self._failed(request, failure)
-        async with self._door.database.writing(STARTER) as tx:
-            next_path = request.query_params.get("next", "/")
-            await remember_start(tx, provider.client.issuer, challenge, next_path, now)
-        response = RedirectResponse(url, status_code=303)
-        response.set_cookie(
-            _login_cookie(self._door.is_secure),
-            challenge.state,
-            max_age=int(LOGIN_LIFETIME.total_seconds()),
-            secure=self._door.is_secure,
-            httponly=True,
-            samesite="lax",  # Strict would not come back from another site
-        )
-        return self._pages.harden(response)
 
     async def come_back(self, request: Request) -> Response:
         """The provider's answer. Ends on a page of ours, never a redirect: a Strict cookie is not sent along a
         chain of redirects another site began, so the first page after it would look signed out."""
         try:
-            secret, started = await self._sign_in(request)
+            identity, started = await self._identify(request)
+            if started.door is Door.APP:
+                return await self._back_to_app(request, identity, started)
+            secret = await self._open(identity, started)
         except SignInFailed as failure:
             return self._failed(request, failure)
         response = self._pages.page(request, "signed_in.html", next_path=started.next_path)
-        response.delete_cookie(
-            _login_cookie(self._door.is_secure), secure=self._door.is_secure, httponly=True, samesite="lax"
-        )
+        self._forget_login(response)
         response.set_cookie(
             session_cookie(self._door.is_secure),
             secret,
@@ -169,8 +185,8 @@ class _Pages:
         response.delete_cookie(name, secure=self._door.is_secure, httponly=True, samesite="strict")
         return self._pages.harden(response)
 
-    async def _sign_in(self, request: Request) -> tuple[str, Started]:
-        """The secret of a new session. Raises SignInFailed."""
+    async def _identify(self, request: Request) -> tuple[Identity, Started]:
+        """Who came back from the provider, and what they had begun. Raises SignInFailed."""
         asked, now = request.query_params, self._door.now()
         state = asked.get("state", "")
         # 1. This browser began it (login CSRF).
@@ -184,18 +200,36 @@ class _Pages:
         # 3. Begun, not late, not used before: spent by looking, in a transaction of its own.
         async with self._door.database.writing(STARTER) as tx:
             started = await take_start(tx, provider.client.issuer, state, now)
+            wish = await wish_of(tx, state) if started.door is Door.APP else None
         # 4. Code for identity, outside any transaction.
         if "error" in asked or not asked.get("code"):
             raise SignInFailed("response")
-        identity = await provider.identify(asked["code"], started.challenge, now)
-        # 5. Who that is here, and a session for them.
+        demand = Demand(wish.acr, wish.max_age_seconds) if wish is not None else None
+        return await provider.identify(asked["code"], started.challenge, now, demand), started
+
+    async def _open(self, identity: Identity, started: Started) -> str:
+        """The secret of a new session for whoever that is here. Raises SignInFailed."""
+        now = self._door.now()
         async with self._door.database.writing(STARTER) as tx:
             if started.door is Door.CITIZEN:
                 kind, holder = CallerKind.CITIZEN, await self._citizen(tx, identity, now)
             else:
                 kind, holder = CallerKind.OFFICER, await officer_of(tx, identity)
             signed_in = SignedIn(kind, holder, identity.acr, identity.authenticated_at)
-            return await open_session(tx, signed_in, now), started
+            return await open_session(tx, signed_in, now)
+
+    async def _back_to_app(self, request: Request, identity: Identity, started: Started) -> Response:
+        """Off to the app with a code. No session cookie: this browser is the app's messenger, nobody signs in here.
+        Raises SignInFailed."""
+        now = self._door.now()
+        async with self._door.database.writing(STARTER) as tx:
+            subject = await self._citizen(tx, identity, now)
+            answered = await answer_request(tx, started.challenge.state, identity, subject, now)
+        told = {"code": answered.code, "iss": self._door.origin}
+        told |= {"state": answered.state} if answered.state else {}
+        response = RedirectResponse(f"{answered.redirect_uri}?{urlencode(told)}", status_code=303)
+        self._forget_login(response)
+        return self._pages.harden(response)
 
     async def _citizen(self, tx: Tx, identity: Identity, now: datetime) -> UUID:
         known = await bound_subject(tx, identity)
@@ -212,10 +246,13 @@ class _Pages:
         log.warning("sign-in failed: %s", failure.reason)
         status = 503 if failure.reason == "provider" else 400
         page = self._pages.page(request, "sign_in.html", status, caller_kind="anonymous", failed=True)
-        page.delete_cookie(
+        self._forget_login(page)
+        return page
+
+    def _forget_login(self, response: Response) -> None:
+        response.delete_cookie(
             _login_cookie(self._door.is_secure), secure=self._door.is_secure, httponly=True, samesite="lax"
         )
-        return page
 
     def _refused(self, status: int) -> Response:
         return self._pages.harden(PlainTextResponse("", status_code=status))

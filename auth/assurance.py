@@ -7,6 +7,8 @@ showed it was theirs this time. The two are compared apart; neither makes up for
 import re
 
 TRACKING = "urn:vn:eid:tk1:xt1"
+SIGNED_IN = "urn:vn:eid:tk2:xt1"
+"""The least anyone signs in with here: proven in person or by chip, else there is no number to know them by."""
 VAULT = "urn:vn:eid:tk2:xt2"
 """What opening one's own vault and giving consent takes; the citizen number is proven from `tk2` on only."""
 

@@ -63,6 +63,38 @@ class TriesSpent(AuthRefusal):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NonceRequired(AuthRefusal):
+    """A DPoP proof without a nonce of ours, or with a stale one. Once more with the one in the answer."""
+
+    code = "NONCE_REQUIRED"
+
+
+class ProofReplayed(AuthRefusal):
+    """A DPoP proof that was here before. Told as any other refused token."""
+
+    code = "PROOF_REPLAYED"
+
+
+class StepUpRequired(AuthRefusal):
+    """The sign-in was not sure enough for this (RFC 9470). `acr`: what it takes."""
+
+    code = "STEP_UP_REQUIRED"
+
+    def __init__(self, acr: str) -> None:
+        super().__init__(acr)
+        self.acr = acr
+
+
+class AppRefused(AuthRefusal):
+    """An app's request at the authorisation server stops here. `error` is the code of RFC 6749, 9126 or 9449."""
+
+    code = "APP_REFUSED"
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class GuardianNotProven(AuthRefusal):
     """The evidence does not make the caller this child's parent. `reason`: child, parent, level, age."""
 

@@ -26,10 +26,12 @@ LOGIN_LIFETIME = timedelta(minutes=10)
 
 
 class Door(StrEnum):
-    """Through which door someone signs in. The two may share a provider, never a client."""
+    """Through which door someone signs in. Citizens and officers may share a provider, never a client; an app sends
+    citizens through their own."""
 
     CITIZEN = "citizen"
     OFFICER = "officer"
+    APP = "app"
 
 
 @dataclass(frozen=True, slots=True)

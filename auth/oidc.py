@@ -20,7 +20,7 @@ import httpx2
 from auth.assurance import meets
 from auth.errors import SignInFailed, TokenRefused
 from auth.signing import KeyRefused, import_jwks
-from auth.tokens import ID_TOKEN, Verifier, key_name
+from auth.tokens import ID_TOKEN, LOGOUT_TOKEN, Verifier, key_name
 
 TIMEOUT_SECONDS = 5.0
 MAX_RESPONSE_BYTES = 64 * 1024
@@ -41,6 +41,15 @@ class Client:
     client_id: str
     redirect_uri: str
     least_acr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one sign-in must reach, instead of what the client always demands: an app's status page asks for less,
+    a step-up for more (RFC 9470)."""
+
+    least_acr: str
+    max_age_seconds: int = MAX_AGE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +93,12 @@ class Provider:
         self._verifier: Verifier | None = None
         self._keys_fetched_at: datetime | None = None
 
-    async def authorization_url(self, challenge: Challenge, language: str, now: datetime) -> str:
+    async def authorization_url(
+        self, challenge: Challenge, language: str, now: datetime, demand: Demand | None = None
+    ) -> str:
         """Where to send the browser. Raises SignInFailed("provider") when the provider cannot be asked."""
         metadata = await self._discover(now)
+        demand = demand or Demand(self.client.least_acr)
         digest = hashlib.sha256(challenge.verifier.encode("ascii")).digest()
         asked = {
             "client_id": self.client.client_id,
@@ -97,13 +109,15 @@ class Provider:
             "nonce": challenge.nonce,
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"),
             "code_challenge_method": "S256",
-            "acr_values": self.client.least_acr,
-            "max_age": str(MAX_AGE_SECONDS),
+            "acr_values": demand.least_acr,
+            "max_age": str(demand.max_age_seconds),
             "ui_locales": language,
         }
         return f"{metadata.authorization_endpoint}?{urlencode(asked)}"
 
-    async def identify(self, code: str, challenge: Challenge, now: datetime) -> Identity:
+    async def identify(
+        self, code: str, challenge: Challenge, now: datetime, demand: Demand | None = None
+    ) -> Identity:
         """Redeem the code for an ID token and read who signed in.
 
         Raises SignInFailed: `provider` when it does not answer, `response` when it refuses the code, `token`,
@@ -129,14 +143,27 @@ class Provider:
             claims = verifier.verify(ID_TOKEN, token, audience=self.client.client_id, now=now)
         except TokenRefused:
             raise SignInFailed("token") from None
-        return self._judge(claims, challenge, now)
+        return self._judge(claims, challenge, demand or Demand(self.client.least_acr), now)
 
-    def _judge(self, claims: dict[str, Any], challenge: Challenge, now: datetime) -> Identity:
+    async def ended_account(self, logout_token: str, now: datetime) -> str:
+        """The account whose session at the provider has ended (Back-Channel Logout 1.0, section 2.6).
+
+        Raises TokenRefused; SignInFailed when the provider's keys cannot be had.
+        """
+        verifier = await self._verifier_for(logout_token, await self._discover(now), now)
+        claims = verifier.verify(LOGOUT_TOKEN, logout_token, audience=self.client.client_id, now=now)
+        # By `sid` alone we could not find anybody: its sessions are not told us when they begin.
+        if "sub" not in claims:
+            raise TokenRefused
+        account: str = claims["sub"]
+        return account
+
+    def _judge(self, claims: dict[str, Any], challenge: Challenge, demand: Demand, now: datetime) -> Identity:
         # The nonce ties the token to this browser's sign-in: a token stolen elsewhere cannot be fed in here.
         if not secrets.compare_digest(claims["nonce"].encode(), challenge.nonce.encode()):
             raise SignInFailed("token")
-        too_old = now.timestamp() - claims["auth_time"] > MAX_AGE_SECONDS + CODE_SECONDS
-        if too_old or not meets(claims["acr"], self.client.least_acr):
+        too_old = now.timestamp() - claims["auth_time"] > demand.max_age_seconds + CODE_SECONDS
+        if too_old or not meets(claims["acr"], demand.least_acr):
             raise SignInFailed("assurance")
         return Identity(
             issuer=self.client.issuer,

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
 
+from auth.assurance import SIGNED_IN, VAULT, meets
 from auth.caller import Caller, CallerKind, Role
-from auth.errors import AccessDenied, NotFound, Unauthenticated
+from auth.errors import AccessDenied, NotFound, StepUpRequired, Unauthenticated
 from auth.facts import (
     ConsentFacts,
     DocumentFacts,
@@ -56,6 +57,7 @@ class Action(StrEnum):
     READ_DATA_USAGE = "myDataUsage"
     READ_NOTICES = "notices"
     READ_MANDATE = "mandates"
+    READ_SESSIONS = "sessions"
     READ_DESK = "desk"
 
     CREATE_UPLOAD = "createUpload"
@@ -78,6 +80,7 @@ class Action(StrEnum):
     REGISTER_NEWBORN = "registerNewborn"
     RECOGNISE_GUARDIAN = "recogniseGuardian"
     REVOKE_MANDATE = "revokeMandate"
+    END_SESSION = "endSession"
     VERIFY_DOCUMENT = "verifyDocument"
 
     RECEIVE_DOSSIER = "receiveDossier"
@@ -108,7 +111,7 @@ def require(caller: Caller, action: Action, facts: Facts = None) -> None:
     """Return if the caller may do this to the thing the facts describe.
 
     Raises Unauthenticated when nobody is signed in, NotFound when the thing is out of the caller's reach,
-    AccessDenied when it is in reach and still refused.
+    AccessDenied when it is in reach and still refused, StepUpRequired when only the sign-in was too weak for it.
     """
     rule = RULES.get(action)
     if rule is None:
@@ -121,12 +124,14 @@ def require(caller: Caller, action: Action, facts: Facts = None) -> None:
     if not _in_sight(caller, action, facts):
         raise NotFound
     rule(caller, facts)
+    _require_assurance(caller, SIGNED_IN if action in TRACKING else VAULT)
 
 
-def reach(caller: Caller) -> Reach:
-    """Raises Unauthenticated."""
+def reach(caller: Caller, least: str = VAULT) -> Reach:
+    """Raises Unauthenticated, and StepUpRequired below `least`: what is listed here is the vault's unless said."""
     if caller.kind is CallerKind.ANONYMOUS:
         raise Unauthenticated
+    _require_assurance(caller, least)
     if caller.kind is CallerKind.CITIZEN:
         return Reach(subjects=caller.subjects)
     if caller.kind is CallerKind.OFFICER and caller.agency is not None:
@@ -134,7 +139,25 @@ def reach(caller: Caller) -> Reach:
     return Reach()
 
 
+TRACKING = frozenset(
+    {
+        Action.READ_DOSSIER,
+        Action.READ_NOTICES,
+        Action.READ_PROFILE,
+        Action.READ_SESSIONS,
+        Action.END_SESSION,
+    }
+)
+"""What a sign-in by one factor may do: see how one's filings stand, and sign out. Everything else is the vault's
+(standards.md §6)."""
+
 Rule = Callable[[Caller, Facts], None]
+
+
+def _require_assurance(caller: Caller, least: str) -> None:
+    # Empty: the platform itself acts in somebody's name, after they asked. A session always has one.
+    if caller.kind is CallerKind.CITIZEN and caller.acr and not meets(caller.acr, least):
+        raise StepUpRequired(least)
 
 
 def _in_sight(caller: Caller, action: Action, facts: Facts) -> bool:
@@ -269,6 +292,8 @@ RULES: Mapping[Action, Rule] = {
     Action.READ_DATA_USAGE: _citizen(SubjectFacts),
     Action.READ_NOTICES: _citizen(SubjectFacts),
     Action.READ_MANDATE: _citizen(MandateFacts),
+    Action.READ_SESSIONS: _seen_by_both(_NOBODY_IN_PARTICULAR),
+    Action.END_SESSION: _seen_by_both(_NOBODY_IN_PARTICULAR),
     Action.READ_DESK: _officer(_NOBODY_IN_PARTICULAR),
     Action.CREATE_UPLOAD: _either(_citizen(SubjectFacts), _officer(SubjectFacts, roles=_RECEIVE | _APPROVE)),
     Action.USE_UPLOAD: _either(_citizen(UploadFacts), _officer(UploadFacts, roles=_RECEIVE | _APPROVE)),

@@ -52,12 +52,12 @@ class LoginState(Record):
 
 
 class Session(Record):
-    """A browser session. Only the SHA-256 of its 256-bit secret is stored."""
+    """A browser's session, known by the SHA-256 of its 256-bit secret, or an app's, by the key of its tokens."""
 
     __tablename__ = "sessions"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    secret_hash: Mapped[bytes] = mapped_column(unique=True)
+    secret_hash: Mapped[bytes | None] = mapped_column(unique=True)
     kind: Mapped[str]
     holder_id: Mapped[UUID] = mapped_column(index=True)
     acr: Mapped[str]
@@ -66,6 +66,55 @@ class Session(Record):
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    app: Mapped[str | None]
+    key_thumbprint: Mapped[str | None]
+
+
+class AppRequest(Record):
+    """What an app asked for, from its pushing to the redemption of its code. Secrets as SHA-256 only."""
+
+    __tablename__ = "app_requests"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    uri_hash: Mapped[bytes] = mapped_column(unique=True)
+    app: Mapped[str]
+    redirect_uri: Mapped[str]
+    challenge: Mapped[str]
+    state: Mapped[str]
+    acr: Mapped[str]
+    max_age: Mapped[int]
+    key_thumbprint: Mapped[str | None]
+    expires_at: Mapped[datetime]
+    kept_until: Mapped[datetime] = mapped_column(index=True)
+    login_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    code_hash: Mapped[bytes | None] = mapped_column(unique=True)
+    code_expires_at: Mapped[datetime | None]
+    subject_id: Mapped[UUID | None]
+    reached: Mapped[str | None]
+    authenticated_at: Mapped[datetime | None]
+    redeemed_at: Mapped[datetime | None]
+    reused_at: Mapped[datetime | None]
+    session_id: Mapped[UUID | None]
+
+
+class RefreshToken(Record):
+    """One refresh token of a session, used once; used ones stay, so that a copy is known when it comes."""
+
+    __tablename__ = "refresh_tokens"
+
+    secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    issued_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SeenProof(Record):
+    """A DPoP proof that was here: a hash of its key and id, kept as long as the proof could be taken."""
+
+    __tablename__ = "seen_proofs"
+
+    mark: Mapped[bytes] = mapped_column(primary_key=True)
+    kept_until: Mapped[datetime] = mapped_column(index=True)
 
 
 class Mandate(Record):

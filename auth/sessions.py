@@ -1,4 +1,4 @@
-"""Browser sessions: opaque 256-bit secrets, of which only the hash is kept.
+"""Sessions: browsers' by opaque 256-bit secrets, of which only the hash is kept; apps' are opened in `auth.apps`.
 
 A session says who signed in and how surely. What they may do is read afresh with every request, so an ended
 mandate, a withdrawn role or a closed account counts at once.
@@ -13,9 +13,12 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from auth.caller import ANONYMOUS, Caller, CallerKind, Role
+from auth.errors import NotFound
 from auth.mandates import live_mandates
+from auth.policy import Action, require
 from store.database import Tx
 from store.identifiers import new_id
+from store.ledger import Entry, record
 
 SESSION_LIFETIME = timedelta(hours=12)
 """Absolute. Idle limits (officers 15 minutes, citizens 30) are the database function's."""
@@ -29,6 +32,18 @@ class SignedIn:
     holder: UUID
     acr: str
     authenticated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """One place somebody is signed in, as they see it. `app`: None for a browser."""
+
+    id: UUID
+    app: str | None
+    acr: str
+    opened_at: datetime
+    seen_at: datetime
+    expires_at: datetime
 
 
 async def open_session(tx: Tx, signed_in: SignedIn, now: datetime) -> str:
@@ -69,19 +84,63 @@ async def caller_of(tx: Tx, secret: str, language: str, now: datetime) -> Caller
     if row is None:
         return Caller(CallerKind.ANONYMOUS, language=language)
     if row.kind == CallerKind.CITIZEN:
-        return await _citizen(tx, row, language, now)
+        return await citizen_of(tx, row, language, now)
     if row.kind == CallerKind.OFFICER:
         return await _officer(tx, row, language)
     return ANONYMOUS
 
 
+async def own_sessions(tx: Tx, caller: Caller, now: datetime) -> tuple[SessionView, ...]:
+    """Where the caller is signed in, the latest used first; at most fifty."""
+    require(caller, Action.READ_SESSIONS)
+    rows = await tx.execute(text("SELECT * FROM own_sessions(:now)"), {"now": now})
+    return tuple(
+        SessionView(row.id, row.app, row.acr, row.created_at, row.seen_at, row.expires_at) for row in rows
+    )
+
+
+async def end_own_session(tx: Tx, caller: Caller, session: UUID, now: datetime) -> None:
+    """Sign out there, or here: it ends with the commit, its tokens with it. Raises NotFound for a session that is
+    not the caller's or is over."""
+    require(caller, Action.END_SESSION)
+    ended = await tx.scalar(text("SELECT end_own_session(:id, :now)"), {"id": session, "now": now})
+    if not ended:
+        raise NotFound
+    subject = caller.id if caller.kind is CallerKind.CITIZEN else None
+    await record(
+        tx, caller.actor, Entry("session.ended", subject, "SUCCESS", "sign-out", "OWN", reason="owner"), now
+    )
+
+
+async def end_sessions_of_account(tx: Tx, issuer: str, external_id: str, now: datetime) -> None:
+    """End everything an account of the provider is signed in with; nothing when it is nowhere."""
+    ended = await tx.execute(
+        text("SELECT * FROM end_sessions_of_account(:issuer, :external_id, :now)"),
+        {"issuer": issuer, "external_id": external_id, "now": now},
+    )
+    for row in ended.all():
+        subject = row.holder_id if row.kind == CallerKind.CITIZEN else None
+        entry = Entry("session.ended", subject, "SUCCESS", "sign-out", "OWN", reason="provider")
+        await record(tx, ANONYMOUS.actor, entry, now)
+
+
 async def forget_expired(tx: Tx, now: datetime) -> None:
-    """Drop sessions and begun sign-ins that can come to nothing any more. For the loops' role."""
-    await tx.execute(text("DELETE FROM sessions WHERE expires_at <= :now"), {"now": now})
-    await tx.execute(text("DELETE FROM login_states WHERE expires_at <= :now"), {"now": now})
+    """Drop sessions, begun sign-ins and spent proofs that can come to nothing any more. For the loops' role."""
+    for table, past in _FORGOTTEN.items():
+        await tx.execute(text(f"DELETE FROM {table} WHERE {past}"), {"now": now})  # noqa: S608 - a literal
 
 
-async def _citizen(tx: Tx, session: Row[tuple[object, ...]], language: str, now: datetime) -> Caller:
+_FORGOTTEN = {
+    "sessions": "expires_at <= :now",
+    "login_states": "expires_at <= :now",
+    "seen_proofs": "kept_until <= :now",
+    # A request nobody signed in for is worth a minute; a code is remembered, to know it when it comes again.
+    "app_requests": "kept_until <= :now OR (code_hash IS NULL AND expires_at <= :now - interval '1 hour')",
+}
+
+
+async def citizen_of(tx: Tx, session: Row[tuple[object, ...]], language: str, now: datetime) -> Caller:
+    """The person a live session is for."""
     mandates = await live_mandates(tx, session.holder_id, now)
     return Caller(
         CallerKind.CITIZEN,

@@ -6,7 +6,6 @@ Knows nothing of tokens. Every key that leaves this module is on P-256; nothing 
 import base64
 import binascii
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -123,12 +122,26 @@ def import_jwks(published: object) -> dict[str, PublicKey]:
     return found
 
 
+def read_header_key(jwk: object) -> tuple[ec.EllipticCurvePublicKey, str]:
+    """The P-256 key a DPoP proof carries, and its thumbprint (RFC 7638).
+
+    Exactly four members: a proof's key has no name, no use and above all no `d`. Raises KeyRefused.
+    """
+    if not isinstance(jwk, dict) or jwk.keys() != _POINT_MEMBERS:
+        raise KeyRefused("not the public members of an elliptic-curve key")
+    if jwk["kty"] != "EC" or jwk["crv"] != "P-256":
+        raise KeyRefused("not a key on P-256")
+    return _point(jwk), thumbprint(jwk)
+
+
 def thumbprint(jwk: Mapping[str, str]) -> str:
     """RFC 7638, SHA-256, of a P-256 public key."""
-    canonical = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
+    # In this order and without spaces; the values are base64url, which JSON leaves as it is.
+    canonical = f'{{"crv":"{jwk["crv"]}","kty":"{jwk["kty"]}","x":"{jwk["x"]}","y":"{jwk["y"]}"}}'
     return _encode(hashlib.sha256(canonical.encode("ascii")).digest())
 
 
+_POINT_MEMBERS = {"kty", "crv", "x", "y"}
 # RFC 7518 sections 6.2.2, 6.3.2 and 6.4: a set carrying one of these was published by mistake.
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -149,14 +162,17 @@ def _import_jwk(jwk: Mapping[str, Any]) -> PublicKey:
     kid = jwk.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= 200:
         raise KeyRefused("a key of the set has no name")
+    return _published(_point(jwk), kid)
+
+
+def _point(jwk: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
     try:
         # public_key() checks that the point lies on the curve (invalid-curve attack).
-        public = ec.EllipticCurvePublicNumbers(
+        return ec.EllipticCurvePublicNumbers(
             _coordinate(jwk.get("x")), _coordinate(jwk.get("y")), ec.SECP256R1()
         ).public_key()
     except ValueError:
-        raise KeyRefused("a key of the set is not a point of P-256") from None
-    return _published(public, kid)
+        raise KeyRefused("a key is not a point of P-256") from None
 
 
 def _coordinate(text: object) -> int:

@@ -1,82 +1,83 @@
 """Signed tokens, in and out: the only module that imports jose, and every rule that makes jose safe.
 
 python-jose checks a signature; all else it offers is optional or wrong: it ignores `typ`, `crit` and the
-curve, lets claims be missing, accepts many spellings. So a token is first taken apart by strict rules, jose
-gets one algorithm and one key object, and its answer is checked again. ES256 only; no HMAC, no encryption.
+curve, lets claims be missing, accepts many spellings. So a token is taken apart by our own strict rules, a key
+object of jose's checks the signature over exactly those octets, and every claim is judged here. ES256 only; no
+HMAC, no encryption. What kinds there are stands in `auth.jws.kinds`.
 
-Replay lists must key on `(iss, jti)`, never on the text: an ECDSA signature (r, s) has a twin (r, n−s), so
-one token has two valid spellings.
+Replay lists must key on `(iss, jti)`, or for proofs on `(thumbprint, jti)`, never on the text: an ECDSA signature
+(r, s) has a twin (r, n−s), so one token has two valid spellings.
 """
 
-import base64
-import binascii
-import json
-import re
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Never
+from typing import Any
 
 from jose import jwk, jwt
 from jose.backends.cryptography_backend import CryptographyECKey
 
 from auth.errors import TokenRefused
-from auth.signing import PublicKey, SigningKey
+from auth.jws.compact import MAX_CHARACTERS, MAX_DEPTH, encode, refuse, take_apart
+from auth.jws.kinds import (
+    ACCESS_TOKEN,
+    CLIENT_ASSERTION,
+    CONSENT_RECEIPT,
+    CONTENT_TICKET,
+    DPOP_PROOF,
+    GRANT_TOKEN,
+    ID_TOKEN,
+    KINDS,
+    LASTING,
+    LOGOUT_TOKEN,
+    REGISTER_ANSWER,
+    SHARE_RECEIPT,
+    TokenKind,
+    is_name,
+)
+from auth.signing import KeyRefused, PublicKey, SigningKey, read_header_key
+
+__all__ = [
+    "ACCESS_TOKEN",
+    "CLIENT_ASSERTION",
+    "CONSENT_RECEIPT",
+    "CONTENT_TICKET",
+    "DPOP_PROOF",
+    "GRANT_TOKEN",
+    "ID_TOKEN",
+    "KINDS",
+    "LASTING",
+    "LOGOUT_TOKEN",
+    "MAX_CHARACTERS",
+    "MAX_DEPTH",
+    "REGISTER_ANSWER",
+    "SHARE_RECEIPT",
+    "Proof",
+    "TokenKind",
+    "Tokens",
+    "Verifier",
+    "key_name",
+    "verify_proof",
+]
 
 ALGORITHM = "ES256"
 LEEWAY_SECONDS = 10
-MAX_CHARACTERS = 6 * 1024
-MAX_DEPTH = 12
-"""Deepest nesting of header or payload; what passes may be walked recursively by anyone."""
+PROOF_SECONDS = 60
+"""How old a DPoP proof may be. Its clock may be ahead by the leeway."""
 
 
 @dataclass(frozen=True, slots=True)
-class TokenKind:
-    """One kind of token. `typ` keeps a token of one kind from being taken for another (RFC 8725, 3.11)."""
+class Proof:
+    """What a DPoP proof proves: that the key of this thumbprint signed this request, once, about then.
 
-    name: str
-    typ: str
-    required: frozenset[str]
-    longest: timedelta
+    `nonce` is for whoever issues nonces, `(thumbprint, id)` for whoever keeps the list of proofs seen.
+    """
 
-
-ID_TOKEN = TokenKind(
-    # The one kind whose typ is not ours to choose: OpenID Connect issuers write "JWT" or nothing. We ask for
-    # "JWT", which no other kind here bears; an issuer that omits it gets a row of its own, not a laxer one.
-    "id-token",
-    "JWT",
-    frozenset({"iss", "sub", "aud", "iat", "exp", "nonce", "acr", "auth_time"}),
-    timedelta(hours=1),
-)
-CONSENT_RECEIPT = TokenKind(
-    # A consent lasts twelve months at most (standards.md §2); long item lists go in as a digest.
-    "consent-receipt",
-    "consent-receipt+jwt",
-    frozenset({"iss", "sub", "aud", "iat", "exp", "jti"}),
-    timedelta(days=366),
-)
-SHARE_RECEIPT = TokenKind(
-    "share-receipt",
-    "share-receipt+jwt",
-    frozenset({"iss", "sub", "aud", "iat", "exp", "jti"}),
-    timedelta(days=366),
-)
-REGISTER_ANSWER = TokenKind(
-    "register-answer",
-    "register-answer+jwt",
-    frozenset({"iss", "sub", "aud", "iat", "exp", "jti"}),
-    timedelta(minutes=10),
-)
-CONTENT_TICKET = TokenKind(
-    # One opening of one document's bytes by one caller; `jti` is spent with it.
-    "content-ticket",
-    "content-ticket+jwt",
-    frozenset({"iss", "sub", "aud", "iat", "exp", "jti", "doc"}),
-    timedelta(seconds=60),
-)
-LASTING = (CONSENT_RECEIPT, SHARE_RECEIPT)
-"""Kinds that outlive a change of our key: what a person agreed to stands until they take it back."""
-KINDS = (ID_TOKEN, CONSENT_RECEIPT, SHARE_RECEIPT, REGISTER_ANSWER, CONTENT_TICKET)
+    thumbprint: str
+    id: str
+    issued_at: int
+    nonce: str | None
 
 
 class Verifier:
@@ -98,33 +99,59 @@ class Verifier:
         """
         try:
             return self._verify(kind, token, audience, now)
-        except Exception:  # jose lets RecursionError, TypeError, OverflowError and JWKError escape
+        except Exception:  # text no JSON is made of raises RecursionError, ValueError, UnicodeError
             raise TokenRefused from None
 
     def _verify(self, kind: TokenKind, token: str, audience: str, now: datetime) -> dict[str, Any]:
         # 1. The text: one spelling only.
-        header, payload = _segments(token)
-        # 2. The header: exactly these members, this algorithm, this kind, a key we know.
-        key = self._keys[_kid(header, kind)]
-        # 3. Signature and registered claims. jose reads the machine's clock and we have our own (step 4), so
-        #    its leeway is set where it never decides; `require_exp` then only demands presence and a number.
-        claims = jwt.decode(
-            token,
-            key,
-            algorithms=[ALGORITHM],
-            audience=audience,
-            issuer=self.issuer,
-            options={
-                **{f"require_{name}": True for name in kind.required & _JOSE_CLAIMS},
-                "verify_at_hash": False,  # binds an access token; we take none
-                "leeway": _NEVER_DECIDES,
-            },
-        )
-        # 4. What jose leaves open, on the payload read strictly in step 1.
-        _check_claims(kind, payload, audience, self.issuer, int(now.timestamp()))
-        if claims != payload:  # jose and we must have read the same words
-            _refuse()
-        return payload
+        parts = take_apart(token)
+        # 2. The header: exactly these members, this algorithm, this kind, a key we know. crit, b64, jwk, jku, x5u
+        #    and zip are refused by not being among them.
+        header = parts.header
+        if header.keys() != _HEADER_MEMBERS or header["alg"] != ALGORITHM or header["typ"] != kind.typ:
+            refuse()
+        key = self._keys[header["kid"]]
+        # 3. The signature, by jose, over the very octets that were read.
+        if not key.verify(parts.signed, parts.signature):
+            refuse()
+        # 4. What it says.
+        _check_claims(kind, parts.payload, audience, self.issuer, int(now.timestamp()))
+        return parts.payload
+
+
+def verify_proof(
+    proof: str, *, method: str, url: str, now: datetime, access_token: str | None = None
+) -> Proof:
+    """A DPoP proof (RFC 9449, section 4.3) made for this request and, where one came along, this access token.
+
+    `url` is the address as the public knows it, without query. Raises TokenRefused and nothing else.
+    """
+    try:
+        return _verify_proof(proof, method, url, access_token, int(now.timestamp()))
+    except Exception:  # as in Verifier.verify
+        raise TokenRefused from None
+
+
+def _verify_proof(proof: str, method: str, url: str, access_token: str | None, now: int) -> Proof:
+    parts = take_apart(proof)
+    header, claims = parts.header, parts.payload
+    if header.keys() != _PROOF_MEMBERS or header["alg"] != ALGORITHM or header["typ"] != DPOP_PROOF.typ:
+        refuse()
+    try:
+        public, thumbprint = read_header_key(header["jwk"])
+    except KeyRefused:
+        refuse()
+    if not CryptographyECKey(public, ALGORITHM).verify(parts.signed, parts.signature):
+        refuse()
+    if not DPOP_PROOF.fits(claims) or claims["htm"] != method or claims["htu"] != url:
+        refuse()
+    if type(claims["iat"]) is not int or not now - PROOF_SECONDS <= claims["iat"] <= now + LEEWAY_SECONDS:
+        refuse()
+    wanted = None if access_token is None else encode(hashlib.sha256(access_token.encode("ascii")).digest())
+    # Also without a token: a proof made for one is not taken where none is shown.
+    if claims.get("ath") != wanted:
+        refuse()
+    return Proof(thumbprint, claims["jti"], claims["iat"], claims.get("nonce"))
 
 
 class Tokens:
@@ -174,19 +201,14 @@ def key_name(token: str) -> str | None:
     """The `kid` an unverified token asks for, to decide whether fresh keys are worth fetching; None for
     anything that is no token. Trust nothing on its word."""
     try:
-        header, _ = _segments(token)
+        kid = take_apart(token).header.get("kid")
     except Exception:
         return None
-    kid = header.get("kid")
     return kid if isinstance(kid, str) else None
 
 
 _HEADER_MEMBERS = {"alg", "typ", "kid"}
-_JOSE_CLAIMS = frozenset({"iss", "sub", "aud", "iat", "exp", "jti"})
-_NEVER_DECIDES = 1 << 60
-_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
-_NAME = re.compile(r"[!-~]{1,255}")
-"""`sub`, `jti`, `nonce`, `kid`: visible ASCII, so that no two look alike (OpenID Connect Core, section 2)."""
+_PROOF_MEMBERS = {"alg", "typ", "jwk"}
 
 
 def _assert_backend() -> None:
@@ -195,108 +217,28 @@ def _assert_backend() -> None:
         raise RuntimeError("python-jose does not use the cryptography backend")
 
 
-def _refuse() -> Never:
-    raise TokenRefused
-
-
-def _segments(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and payload of a compact JWS in its only canonical spelling."""
-    if not isinstance(token, str) or len(token) > MAX_CHARACTERS or not token.isascii():
-        _refuse()
-    parts = token.split(".")
-    if len(parts) != 3:
-        _refuse()
-    header, payload, signature = (_decode(part) for part in parts)
-    if len(signature) != 64:
-        _refuse()
-    return _strict_object(header), _strict_object(payload)
-
-
-def _decode(segment: str) -> bytes:
-    # Re-encoding catches spare bits; the pattern catches padding, spaces and the other alphabet.
-    if not _SEGMENT.fullmatch(segment):
-        _refuse()
-    try:
-        octets = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
-    except binascii.Error:
-        _refuse()
-    if base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii") != segment:
-        _refuse()
-    return octets
-
-
-def _strict_object(octets: bytes) -> dict[str, Any]:
-    """A JSON object without duplicate members, floats, NaN, NUL, lone surrogates or deep nesting."""
-    value = json.loads(
-        octets.decode("utf-8"),
-        object_pairs_hook=_unique,
-        parse_float=lambda _: _refuse(),
-        parse_constant=lambda _: _refuse(),
-    )
-    if not isinstance(value, dict):
-        _refuse()
-    _check_value(value, MAX_DEPTH)
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        _refuse()
-    return members
-
-
-def _check_value(value: object, depth: int) -> None:
-    if depth == 0:
-        _refuse()
-    match value:
-        case str():
-            # encode() fails on a lone surrogate, which JSON's \ud800 can smuggle in.
-            if b"\0" in value.encode("utf-8"):
-                _refuse()
-        case dict():
-            for name, member in value.items():
-                _check_value(name, depth)
-                _check_value(member, depth - 1)
-        case list():
-            for member in value:
-                _check_value(member, depth - 1)
-        case int() | None:
-            pass
-
-
-def _kid(header: Mapping[str, Any], kind: TokenKind) -> str:
-    # Exact members: crit, b64, jwk, jku, x5u and zip are refused by not being among them.
-    if header.keys() != _HEADER_MEMBERS or header["alg"] != ALGORITHM or header["typ"] != kind.typ:
-        _refuse()
-    kid = header["kid"]
-    if not isinstance(kid, str):
-        _refuse()
-    return kid
-
-
 def _check_claims(kind: TokenKind, claims: Mapping[str, Any], audience: str, issuer: str, now: int) -> None:
-    if not kind.required <= claims.keys():
-        _refuse()
+    if not kind.fits(claims):
+        refuse()
     # One string, exactly ours: an audience list lets one recipient's token open another's door.
-    if not audience or claims["aud"] != audience or claims["iss"] != issuer:
-        _refuse()
+    if not isinstance(audience, str) or not audience or claims["aud"] != audience or claims["iss"] != issuer:
+        refuse()
     for name in ("sub", "jti", "nonce", "acr"):
-        if name in claims and not (isinstance(claims[name], str) and _NAME.fullmatch(claims[name])):
-            _refuse()
+        if name in claims and not is_name(claims[name]):
+            refuse()
     for name in ("iat", "exp", "nbf", "auth_time"):
         # bool is an int in Python, not in JSON.
         if name in claims and type(claims[name]) is not int:
-            _refuse()
+            refuse()
     issued_at, expires_at = claims["iat"], claims["exp"]
     if not 0 < expires_at - issued_at <= kind.longest.total_seconds():
-        _refuse()
+        refuse()
     if not issued_at - LEEWAY_SECONDS <= now < expires_at + LEEWAY_SECONDS:
-        _refuse()
+        refuse()
     if (
         claims.get("nbf", issued_at) - LEEWAY_SECONDS > now
         or claims.get("auth_time", 0) > now + LEEWAY_SECONDS
     ):
-        _refuse()
+        refuse()
     if "azp" in claims and claims["azp"] != audience:
-        _refuse()
+        refuse()

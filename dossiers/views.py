@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, select
 
+from auth.assurance import SIGNED_IN
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import Action, reach, require
@@ -62,20 +63,20 @@ async def find_dossier(
     tx: Tx, caller: Caller, *, dossier_id: UUID | None = None, code: str | None = None
 ) -> Dossier | None:
     """One dossier within the caller's reach; unknown and out of reach look the same."""
-    reach(caller)
+    reach(caller, SIGNED_IN)
     wanted = Dossier.id == dossier_id if dossier_id is not None else Dossier.code == code
     return await tx.scalar(select(Dossier).where(wanted))
 
 
 async def find_dossiers(tx: Tx, caller: Caller, ids: Sequence[UUID]) -> dict[UUID, Dossier]:
-    reach(caller)
+    reach(caller, SIGNED_IN)
     found = await tx.scalars(select(Dossier).where(Dossier.id.in_(ids)))
     return {row.id: row for row in found}
 
 
 async def my_dossiers(tx: Tx, caller: Caller, after: UUID | None, first: int) -> list[Dossier]:
     """The caller's and their wards' dossiers, newest first, after the one named."""
-    query = select(Dossier).where(Dossier.applicant_id.in_(reach(caller).subjects))
+    query = select(Dossier).where(Dossier.applicant_id.in_(reach(caller, SIGNED_IN).subjects))
     return await _page(tx, query, after, first)
 
 
@@ -97,7 +98,7 @@ async def desk(
 
 async def my_notices(tx: Tx, caller: Caller, after: UUID | None, first: int) -> list[Notice]:
     """What the caller was told, newest first."""
-    query = select(Notice).where(Notice.subject_id.in_(reach(caller).subjects))
+    query = select(Notice).where(Notice.subject_id.in_(reach(caller, SIGNED_IN).subjects))
     if after is not None:
         query = query.where(Notice.id < after)
     return list(await tx.scalars(query.order_by(Notice.id.desc()).limit(first)))

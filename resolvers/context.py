@@ -17,6 +17,8 @@ import rfc8785
 from strawberry.types import Info
 
 from auth.allowances import Allowances
+from auth.apps.access import Gate
+from auth.assurance import SIGNED_IN
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import reach
@@ -45,6 +47,10 @@ class House:
     cursors: Cursors
     public_url: str
     allowances: Allowances = field(default_factory=Allowances)
+    gate: Gate | None = None
+    """Where apps show their tokens; without one, every token is refused."""
+    app_names: Callable[[str], str] = str
+    """What people call an app, by its id."""
 
 
 @dataclass(slots=True)
@@ -92,7 +98,7 @@ class Context:
         Raises Unauthenticated before anything is looked for: whose session has ended is told so, not that their
         things are gone.
         """
-        reach(self.caller)
+        reach(self.caller, SIGNED_IN)
         try:
             async with self.house.database.writing(self.caller.actor) as tx:
                 yield tx

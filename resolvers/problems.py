@@ -234,7 +234,9 @@ PAYLOAD: dict[type[Exception], Face] = {
 }
 """Refusals shaped into a payload's `errors`."""
 
-TOP_LEVEL: frozenset[type[Exception]] = frozenset({auth.Unauthenticated, auth.NotFound, auth.AccessDenied})
+TOP_LEVEL: frozenset[type[Exception]] = frozenset(
+    {auth.Unauthenticated, auth.NotFound, auth.AccessDenied, auth.StepUpRequired}
+)
 """Neutral top-level errors: their reasons are for the ledger, not for the caller."""
 
 FAULTS: frozenset[type[Exception]] = frozenset(
@@ -242,6 +244,9 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         auth.CredentialsConflict,
         auth.SignInFailed,
         auth.TokenRefused,
+        auth.NonceRequired,
+        auth.ProofReplayed,
+        auth.AppRefused,
         store.DataFolderRefused,
         store.ServerFailed,
         store.RolesMissing,
@@ -272,7 +277,11 @@ def top_level(error: Exception | None, language: str, request_id: str) -> GraphQ
         return _graphql_error("BAD_INPUT", refusal_words("BAD_INPUT", language, field=error.field))
     if type(error) in TOP_LEVEL:
         code = str(getattr(error, "code", ""))
-        return _graphql_error(code, refusal_words(code, language))
+        told = _graphql_error(code, refusal_words(code, language))
+        if isinstance(error, auth.StepUpRequired):
+            # Not neutral: the caller is who they say, and can do something about it (RFC 9470).
+            told.extensions = {**(told.extensions or {}), "acrValues": error.acr}
+        return told
     said = refusal_words("INTERNAL", language, request_id=request_id)
     return _graphql_error("INTERNAL", said, request_id)
 

@@ -136,6 +136,7 @@ class Mutation:
     approve_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.approve_dossier)
     return_result: moves.DeskPayload = strawberry.mutation(resolver=moves.return_result)
     revoke_result: moves.RevokeResultPayload = strawberry.mutation(resolver=moves.revoke_result)
+    end_session: viewers.EndSessionPayload = strawberry.mutation(resolver=viewers.end_session)
 
 
 class _Silent(strawberry.Schema):

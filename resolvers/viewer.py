@@ -7,12 +7,15 @@ from uuid import UUID
 import strawberry
 
 from auth.caller import CallerKind
+from auth.sessions import end_own_session, own_sessions
 from dossiers import views
 from dossiers.records import Notice as NoticeRow
 from procedures.agencies import agency_name
-from resolvers.connections import PageInfo, global_id, page_of
+from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
+from resolvers.problems import UserError
 from resolvers.wording import notice_words
+from store.database import Tx
 from vault.subjects import profiles_of
 
 
@@ -23,6 +26,48 @@ class Ward:
     name: str | None
 
 
+@strawberry.type(description="One place the caller is signed in.")
+class Session:
+    id: strawberry.ID
+    app: str | None = strawberry.field(description="The app's name; null for a browser.")
+    acr: str = strawberry.field(description="How surely the person was known at the sign-in.")
+    opened_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    current: bool = strawberry.field(description="Whether this request comes from there.")
+
+
+async def _sessions(info: AppInfo) -> list[Session]:
+    """Where the caller is signed in, the latest used first."""
+    context = info.context
+    async with context.reading() as tx:
+        views = await own_sessions(tx, context.caller, context.now)
+    return [
+        Session(
+            id=global_id("Session", view.id),
+            app=context.house.app_names(view.app) if view.app is not None else None,
+            acr=view.acr,
+            opened_at=view.opened_at,
+            seen_at=view.seen_at,
+            expires_at=view.expires_at,
+            current=view.id == context.caller.session,
+        )
+        for view in views
+    ]
+
+
+@strawberry.input
+class EndSessionInput:
+    idempotency_key: UUID
+    session: strawberry.ID
+
+
+@strawberry.type
+class EndSessionPayload:
+    session: strawberry.ID | None
+    errors: list[UserError]
+
+
 @strawberry.type(description="The caller.")
 class Viewer:
     id: strawberry.ID
@@ -31,6 +76,7 @@ class Viewer:
     agency: str | None
     roles: list[str]
     wards: list[Ward]
+    sessions: list[Session] = strawberry.field(resolver=_sessions)
 
 
 @strawberry.type(description="Something the caller was told.")
@@ -96,6 +142,19 @@ async def viewer(info: AppInfo) -> Viewer | None:
         roles=[],
         wards=wards,
     )
+
+
+async def end_session(info: AppInfo, input: EndSessionInput) -> EndSessionPayload:  # noqa: A002
+    """Sign out somewhere, or here: tokens and cookie of that session are worth nothing from now on."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        session = read_uuid(input.session, "Session")
+        await end_own_session(tx, context.caller, session, context.now)
+        return session
+
+    made, errors = await context.act("endSession", input, do)
+    return EndSessionPayload(session=global_id("Session", made) if made else None, errors=errors)
 
 
 async def notices(info: AppInfo, first: int, after: str | None = None) -> NoticeConnection:

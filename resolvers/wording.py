@@ -167,6 +167,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "BAD_INPUT": ("Giá trị của «{field}» chưa đúng.", "The value of “{field}” is not right."),
     "UNAUTHENTICATED": ("Vui lòng đăng nhập.", "Please sign in."),
     "NOT_FOUND": ("Không tìm thấy.", "Not found."),
+    "STEP_UP_REQUIRED": (
+        "Vui lòng đăng nhập lại với mức xác thực cao hơn để tiếp tục.",
+        "Please sign in again with a stronger method to continue.",
+    ),
     "ACCESS_DENIED": ("Bạn không có quyền thực hiện việc này.", "You may not do this."),
     "INTERNAL": (
         "Hệ thống gặp lỗi. Mã yêu cầu: {request_id}.",
@@ -219,6 +223,14 @@ NOTICES: dict[str, tuple[str, str]] = {
     "processed": ("Hồ sơ đã có kết quả.", "Your dossier has been decided."),
     "result_returned": ("Kết quả đã được trả.", "Your result has been returned."),
     "result_revoked": ("Một kết quả của bạn đã bị thu hồi.", "A result of yours was revoked."),
+    "app_signed_in": (
+        "Tài khoản của bạn vừa đăng nhập trên ứng dụng {app}. Nếu không phải bạn, hãy kết thúc phiên đó.",
+        "Your account was just signed in with the app {app}. If that was not you, end that session.",
+    ),
+    "app_signed_out": (
+        "Phiên của ứng dụng {app} đã bị kết thúc vì mã đăng nhập của phiên bị sao chép. Vui lòng đăng nhập lại.",
+        "A session of the app {app} was ended: its sign-in code had been copied. Please sign in again.",
+    ),
     "evidence_revoked": (
         "Một giấy tờ hồ sơ này dựa vào đã bị thu hồi.",
         "A document this dossier relies on was revoked.",

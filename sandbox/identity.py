@@ -27,6 +27,8 @@ from sandbox.people import Person
 
 CITIZEN_ACR = "urn:vn:eid:tk2:xt2"
 OFFICER_ACR = "urn:vn:eid:tk2:xt3"
+CITIZEN_ACRS = ("urn:vn:eid:tk2:xt1", CITIZEN_ACR, "urn:vn:eid:tk2:xt3")
+"""As surely as a demo person shows who they are when asked to: by one factor, by two, or by two and their face."""
 CODE_LIFETIME = timedelta(seconds=60)
 TOKEN_LIFETIME = timedelta(minutes=5)
 ACCOUNT_AGE = 14
@@ -35,12 +37,17 @@ ACCOUNT_AGE = 14
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A demo account: `login` is its `sub`, `claims` go into its ID tokens beside the registered ones."""
+    """A demo account: `login` is its `sub`, `claims` go into its ID tokens beside the registered ones. `acr` unless
+    the relying party asks for one of `others`."""
 
     login: str
     name: str
     acr: str
     claims: Mapping[str, Any]
+    others: tuple[str, ...] = ()
+
+    def reached(self, asked: str) -> str:
+        return asked if asked in self.others else self.acr
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ def citizen_accounts(people: Iterable[Person], on: date) -> dict[str, Account]:
             person.name,
             CITIZEN_ACR,
             {"name": person.name, "birthdate": person.born.isoformat(), "vn_citizen_number": person.number},
+            CITIZEN_ACRS,
         )
         for person in people
         if person.died is None and person.age(on) >= ACCOUNT_AGE
@@ -103,6 +111,7 @@ class _Grant:
     account: Account
     nonce: str
     challenge: str
+    acr: str
     chosen_at: datetime
 
 
@@ -126,7 +135,7 @@ class _Provider:
                 "code_challenge_methods_supported": ["S256"],
                 "token_endpoint_auth_methods_supported": ["none"],
                 "authorization_response_iss_parameter_supported": True,
-                "acr_values_supported": [CITIZEN_ACR, OFFICER_ACR],
+                "acr_values_supported": list(CITIZEN_ACRS),
                 "scopes_supported": ["openid"],
             }
         )
@@ -142,7 +151,8 @@ class _Provider:
         if client is None or not _is_well_formed(asked):
             # Never redirect what was not registered: that would make us an open redirector.
             return _page("<p>Yêu cầu không hợp lệ. / The request is not valid.</p>", status=400)
-        fields = "".join(_hidden(name, asked[name]) for name in _PARAMETERS)
+        kept = (*_PARAMETERS, "acr_values")
+        fields = "".join(_hidden(name, asked[name]) for name in kept if name in asked)
         buttons = "".join(
             f'<li><button name="login" value="{html.escape(one.login)}">{html.escape(one.name)}</button></li>'
             for one in client.accounts.values()
@@ -161,7 +171,12 @@ class _Provider:
         code = secrets.token_urlsafe(32)
         self._forget_expired()
         self._grants[code] = _Grant(
-            asked["client_id"], account, asked["nonce"], asked["code_challenge"], self._settings.now()
+            asked["client_id"],
+            account,
+            asked["nonce"],
+            asked["code_challenge"],
+            account.reached(asked.get("acr_values", "")),
+            self._settings.now(),
         )
         answer = {"code": code, "state": asked["state"], "iss": self._settings.issuer}
         return RedirectResponse(f"{client.redirect_uri}?{urlencode(answer)}", status_code=303)
@@ -201,7 +216,7 @@ class _Provider:
             "exp": issued_at + int(TOKEN_LIFETIME.total_seconds()),
             "auth_time": int(grant.chosen_at.timestamp()),
             "nonce": grant.nonce,
-            "acr": grant.account.acr,
+            "acr": grant.acr,
         }
         key = self._settings.key
         return jwt.encode({"alg": "ES256", "typ": "JWT", "kid": key.kid}, claims, key)

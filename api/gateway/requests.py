@@ -5,6 +5,7 @@ browser send. GET carries queries in the address; whoever answers it looks at no
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -25,13 +26,16 @@ SAFE_INTEGER: Final = 2**53 - 1
 
 
 class Unreadable(Exception):
-    """The request is none of ours: `status` and a code, nothing of what was sent."""
+    """The request is none of ours: `status` and a code, nothing of what was sent. `headers` say what to bring."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
         self.message = message
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,17 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from auth.records import Account, GuardianTry, LoginState, Mandate, Officer, Session
+from auth.records import (
+    Account,
+    AppRequest,
+    GuardianTry,
+    LoginState,
+    Mandate,
+    Officer,
+    RefreshToken,
+    SeenProof,
+    Session,
+)
 from dossiers.records import (
     Dossier,
     DossierAsk,
@@ -45,7 +55,8 @@ from vault.records import (
 AT = datetime(2026, 11, 20, 2, tzinfo=UTC)
 
 _LABELS = """lan minh hoa child officer_a officer_b agency_a agency_b lan_filing lan_draft minh_filing lan_used
-    lan_kept lan_issued minh_used hoa_asked given requested filing_ask draft_ask override"""
+    lan_kept lan_issued minh_used hoa_asked given requested filing_ask draft_ask override
+    lan_session"""
 ID: dict[str, UUID] = {label: new_id() for label in _LABELS.split()}
 VERSION: dict[str, UUID] = {label: new_id() for label in ID}
 
@@ -107,7 +118,10 @@ def people() -> list[Row]:
         officer("officer_a", "agency_a"),
         officer("officer_b", "agency_b"),
         row(Account, subject_id=ID["lan"]),
-        row(Session, holder_id=ID["lan"]),
+        row(Session, id=ID["lan_session"], holder_id=ID["lan"], secret_hash=b"x" * 32),
+        row(AppRequest),
+        row(RefreshToken, session_id=ID["lan_session"]),
+        row(SeenProof),
         row(LoginState),
         row(GuardianTry, caller_id=ID["lan"]),
         row(NamingTry, caller_id=ID["lan"]),

@@ -71,7 +71,7 @@ async def permissive(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]
     rows = await stage.planted.place.rows("SELECT id FROM subjects UNION ALL SELECT id FROM agencies")
     everybody = frozenset(row[0] for row in rows)
     replaced = replace(monkeypatch, "require", policy.require, lambda *asked: None)
-    return replaced + replace(monkeypatch, "reach", policy.reach, lambda caller: Reach(everybody, everybody))
+    return replaced + replace(monkeypatch, "reach", policy.reach, lambda *asked: Reach(everybody, everybody))
 
 
 def replace(

@@ -23,6 +23,7 @@ from store.database import Tx
 from store.embedded import Servers
 from store.records import Record
 from tests.conftest import NOW, NewDatabase
+from tests.flows.phone import APP, OTHER_APP
 from tests.flows.stage import ORIGIN, Stage
 
 LAW = frozenset({"catalogue_items", "agencies", "officers"})
@@ -65,7 +66,7 @@ async def furnished(
     stage_folder: Path, new_database: NewDatabase, sandbox: Sandbox, offset: timedelta
 ) -> AsyncIterator[House]:
     servers = await new_database()
-    settings = Settings(data=stage_folder, public_url=ORIGIN, clock_offset=offset)
+    settings = Settings(data=stage_folder, public_url=ORIGIN, clock_offset=offset, apps=(APP, OTHER_APP))
     create_keys(settings)
     await prepare(servers, NOW, lambda step: None)
     await enter_demo(servers, seed(sandbox.issuer))

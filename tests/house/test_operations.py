@@ -42,6 +42,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
     "fixed by the state table": frozenset({"Dossier.availableMoves"}),
     "at most as many as were asked for, a hundred": frozenset({"Query.nodes"}),
     "a few per account": frozenset({"Viewer.roles", "Viewer.wards"}),
+    "the fifty used last": frozenset({"Viewer.sessions"}),
     "the few media types an upload may have": frozenset({"Upload.allowedTypes"}),
     "names of what was refused, all at once": frozenset(
         {

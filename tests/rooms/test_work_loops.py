@@ -269,7 +269,7 @@ SPENT = (
     """INSERT INTO outbox (id, topic, payload, created_at, due_at, attempts, done_at)
     VALUES (:id, 'old', '{}', :at, :at, 1, :at)""",
     """INSERT INTO sessions (id, secret_hash, kind, holder_id, acr, authenticated_at, created_at, seen_at,
-    expires_at) VALUES (:id, :hash, 'citizen', :id, '', :at, :at, :at, :at)""",
+    expires_at) VALUES (:id, :hash, 'citizen', :id, 'x', :at, :at, :at, :at)""",
     """INSERT INTO login_states (state_hash, issuer, nonce, verifier, next_path, expires_at)
     VALUES (:hash, '', '', '', '', :at)""",
 )

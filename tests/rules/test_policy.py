@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from auth.caller import ANONYMOUS, LOOP, Caller, CallerKind, Role
-from auth.errors import AccessDenied, NotFound, Unauthenticated
+from auth.errors import AccessDenied, NotFound, StepUpRequired, Unauthenticated
 from auth.policy import (
     RULES,
     Action,
@@ -86,6 +86,8 @@ TABLE: list[tuple[Action, Facts, str]] = [
     (Action.READ_DATA_USAGE, SUBJECT, "U YYNN NNNNNNNN N"),
     (Action.READ_NOTICES, SUBJECT, "U YYNN NNNNNNNN N"),
     (Action.READ_MANDATE, MANDATE, "U YYNN NNNNNNNN N"),
+    (Action.READ_SESSIONS, NOTHING, "U YYYY YYYYYYYY N"),
+    (Action.END_SESSION, NOTHING, "U YYYY YYYYYYYY N"),
     (Action.READ_DESK, NOTHING, "U DDDD YYYYYDYY N"),
     (Action.CREATE_UPLOAD, SUBJECT, "U YYNN YDYDDDYD N"),
     (Action.CREATE_UPLOAD, NOBODY, "U DDDD YDYDDDYY N"),
@@ -182,6 +184,43 @@ def test_facts_of_the_wrong_kind_never_open_an_action(action: Action) -> None:
         for caller in CALLERS.values():
             with pytest.raises((AccessDenied, NotFound, Unauthenticated)):
                 require(caller, action, facts)
+
+
+# What a sign-in by one factor may do (standards.md §6): see how things stand, and sign out.
+BY_ONE_FACTOR = {
+    Action.READ_PROCEDURES,
+    Action.READ_DOSSIER,
+    Action.READ_NOTICES,
+    Action.READ_PROFILE,
+    Action.READ_SESSIONS,
+    Action.END_SESSION,
+}
+
+
+def test_a_weak_sign_in_is_asked_to_step_up_for_everything_of_the_vault() -> None:
+    weak, sure = (Caller(CallerKind.CITIZEN, OWNER, acr=f"urn:vn:eid:tk2:xt{level}") for level in (1, 2))
+    for action, facts, letters in TABLE:
+        if letters.split()[1][0] != "Y":
+            continue
+        require(sure, action, facts)
+        if action in BY_ONE_FACTOR:
+            require(weak, action, facts)
+        else:
+            with pytest.raises(StepUpRequired) as asked:
+                require(weak, action, facts)
+            assert asked.value.acr == "urn:vn:eid:tk2:xt2"
+
+
+def test_a_weak_sign_in_learns_nothing_more_of_foreign_things() -> None:
+    weak = Caller(CallerKind.CITIZEN, STRANGER, acr="urn:vn:eid:tk2:xt1")
+    with pytest.raises(NotFound):
+        require(weak, Action.OPEN_DOCUMENT, DOCUMENT)
+
+
+@pytest.mark.parametrize("acr", ["urn:vn:eid:tk1:xt4", "urn:vn:eid:tk2:xt1", "nonsense"])
+def test_one_axis_of_assurance_never_makes_up_for_the_other(acr: str) -> None:
+    with pytest.raises(StepUpRequired):
+        reach(Caller(CallerKind.CITIZEN, OWNER, acr=acr))
 
 
 def test_a_stranger_cannot_tell_a_foreign_thing_from_one_that_does_not_exist() -> None:

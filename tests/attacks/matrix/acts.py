@@ -99,6 +99,11 @@ def _papers(planted: Planted) -> dict[str, Act]:
         "correctClaim": Act("correctClaim", {"document": land, "claim": PARCEL, "reason": "sai"}, certified),
         "openDocument": Act("openDocument", {"document": land}, opened),
         "createShare": Act("createShare", {"document": land, "claims": [PARCEL], "maxUses": 3}, shared),
+        "endSession": Act(
+            "endSession",
+            {"session": planted.id("Session", "owner")},
+            {"EndSessionPayload.session": planted.id("Session", "owner")},
+        ),
         "revokeShare": Act("revokeShare", share, {"Share.id": share["share"], "Share.usesLeft": 50}),
         "withdrawConsent": Act(
             "withdrawConsent",

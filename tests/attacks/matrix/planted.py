@@ -20,6 +20,7 @@ from tests.attacks.matrix.world import (
     OVERRIDING,
     PERMIT_CLAIMS,
     PERMIT_TYPE,
+    PHONE,
     QUESTION,
     REASON,
     REFUSING,
@@ -318,6 +319,7 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             "Ward.subject": global_id("Subject", ward),
             "Ward.relation": "parent",
             "Ward.name": NAMES["child"],
+            **_session(planted, caller),
         },
         "onceOnly": _figures(planted, caller),
         "myDocuments": {**held, **_newest(planted, "documents", caller), **WHOLE_PAGE, **_terms(caller)},
@@ -383,6 +385,20 @@ def _officer(planted: Planted, caller: str) -> Values:
         "Viewer.roles": sorted(["kiem_toan", "phe_duyet", "quan_tri", "tham_dinh", "tiep_nhan"])
         if caller == "foreign"
         else [caller],
+        **_session(planted, caller),
+    }
+
+
+def _session(planted: Planted, caller: str) -> Values:
+    phone = {"Session.id": planted.id("Session", caller), "Session.app": PHONE} if caller == "owner" else {}
+    return {
+        "Session.id": like(r"[\w-]+"),
+        "Session.acr": "urn:vn:eid:tk2:xt2",
+        "Session.openedAt": AT,
+        "Session.seenAt": AT,
+        "Session.expiresAt": "2026-11-23T15:00:00+00:00",
+        "Session.current": True,
+        **phone,
     }
 
 

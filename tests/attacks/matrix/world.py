@@ -7,7 +7,7 @@ an officer for each single role; agency B has one with all of them (foreign).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import Caller, CallerKind, Role
 from auth.mandates import ParentEvidence, note_try, recognise_guardian
-from auth.records import Officer
+from auth.records import Officer, Session
 from dossiers.desk.flags import flag_reliant
 from dossiers.desk.intake import Refusing, refuse_dossier
 from dossiers.desk.results import Approval, Result, approve_dossier
@@ -49,6 +49,7 @@ CITIZENS = ("owner", "stranger", "spouse", "guardian")
 OFFICERS = ("tiep_nhan", "tham_dinh", "phe_duyet", "kiem_toan", "quan_tri")
 CALLERS = ("anonymous", *CITIZENS, *OFFICERS, "foreign")
 
+PHONE = "motlan-mobile"
 PERMIT, BIRTH = "1.013225", "1.001193"
 LAND_TYPE, DRAWING_TYPE, PERMIT_TYPE = (
     "gcn-quyen-su-dung-dat",
@@ -143,6 +144,8 @@ class Planted:
     """Of the dossiers, by state."""
     lists: Mapping[tuple[str, str], list[Any]]
     """Keys of each person's rows by table and person, newest first."""
+    sessions: Mapping[str, UUID]
+    """Of phones, by person."""
 
     def id(self, kind: str, name: str) -> str:
         """The opaque id under which the API knows a thing of this world."""
@@ -157,6 +160,7 @@ class Planted:
             "Document": lambda: {name: paper.document for name, paper in self.papers.items()},
             "Consent": lambda: {name: view.id for name, view in self.consents.items()},
             "AccessRequest": lambda: {"spouse": self.request.id},
+            "Session": lambda: self.sessions,
             "Share": lambda: self.shares,
             "Upload": lambda: self.uploads,
             "Procedure": lambda: {"birth": "dang-ky-khai-sinh"},  # type: ignore[dict-item]
@@ -204,7 +208,29 @@ async def plant(
         shares=shares,
         codes=codes,
         uploads=await _uploads(place, people, officers, agencies, dossiers),
+        sessions={"owner": await _phone(owner, people["owner"], now)},
     )
+
+
+async def _phone(owner: AsyncEngine, person: UUID, now: datetime) -> UUID:
+    """A session somebody has with an app, as signing in would leave it."""
+    session = new_id()
+    async with owner.begin() as connection:
+        await connection.execute(
+            insert(Session).values(
+                id=session,
+                kind="citizen",
+                holder_id=person,
+                acr="urn:vn:eid:tk2:xt2",
+                authenticated_at=now,
+                created_at=now,
+                seen_at=now,
+                expires_at=now + timedelta(hours=8),
+                app=PHONE,
+                key_thumbprint="x" * 43,
+            )
+        )
+    return session
 
 
 async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UUID]]:
