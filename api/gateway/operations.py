@@ -39,6 +39,8 @@ LONGEST_NUMBER: Final = 20
 DEEPEST_LITERAL: Final = 32
 MOST_ERRORS: Final = 10
 KEPT: Final = 256
+KEPT_CHARACTERS: Final = 256 * 1024
+"""Of all texts kept together. A parsed document takes some 120 bytes for each character of its text."""
 COSTS_KEPT: Final = 64
 
 UNNAMED: Final = "Name one query or mutation of the document."
@@ -104,6 +106,7 @@ class Operations:
         self._schema = schema
         self._rules = [*specified_rules, *(() if open_book else (NoSchemaIntrospectionCustomRule,))]
         self._kept: OrderedDict[str, Operation] = OrderedDict()
+        self._kept_characters = 0
         self._trusted: dict[str, Operation] = {}
 
     def trust(self, texts: Mapping[str, str]) -> None:
@@ -134,10 +137,15 @@ class Operations:
         operation, has_words = self._prepare(query)
         # A document with words of its own may hold somebody's data, and would hardly come twice.
         if not has_words:
-            self._kept[query] = operation
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._keep(query, operation)
         return operation
+
+    def _keep(self, query: str, operation: Operation) -> None:
+        self._kept[query] = operation
+        self._kept_characters += len(query)
+        while len(self._kept) > KEPT or self._kept_characters > KEPT_CHARACTERS:
+            dropped, _ = self._kept.popitem(last=False)
+            self._kept_characters -= len(dropped)
 
     def _prepare(self, query: str) -> tuple[Operation, bool]:
         try:

@@ -416,3 +416,19 @@ async def test_health_keys_and_log_are_published(stage: Stage) -> None:
     assert proof.endswith(head)
     for index in ("1", str(2**70)):
         assert (await browser.get(f"{ORIGIN}/log/proof/{index}")).status_code == 404
+
+
+async def test_a_refused_query_is_told_by_its_code(stage: Stage) -> None:
+    citizen = await stage.citizen("minh-chau")
+    said = await citizen.post('{ filingPlan(input: {procedure: "0.000000"}) { toSupply } }')
+    (error,) = said["errors"]
+    assert (error["extensions"], error["message"]) == (
+        {"code": "PROCEDURE_UNKNOWN"},
+        "There is no such procedure on that day.",
+    )
+
+
+async def test_many_refused_variables_are_no_fault(stage: Stage) -> None:
+    query = "query($i: FilingPlanInput!) { filingPlan(input: $i) { toSupply } }"
+    answer = await post(stage, asked(query, variables={"i": {f"name{i}": i for i in range(500)}}))
+    assert set(codes(answer)) == {"BAD_VARIABLES"}

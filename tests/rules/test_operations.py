@@ -17,7 +17,15 @@ from api.gateway.measure import (
     Measure,
     Meter,
 )
-from api.gateway.operations import MOST_CHARACTERS, OperationRefused, Operations, document_id, refuse_dear
+from api.gateway.operations import (
+    KEPT,
+    KEPT_CHARACTERS,
+    MOST_CHARACTERS,
+    OperationRefused,
+    Operations,
+    document_id,
+    refuse_dear,
+)
 from resolvers.schema import build
 
 SCHEMA = build_schema(
@@ -225,3 +233,22 @@ def test_every_registered_document_passes_with_its_largest_page() -> None:
     for text in documents.values():
         operation = operations.read(text)
         refuse_dear(operation.cost(operation.named(None), {"first": 100}))
+
+
+def test_a_count_without_end_is_told_as_a_number() -> None:
+    chain = " ".join(f"fragment f{i} on Query {{ ...f{i + 1} ...f{i + 1} }}" for i in range(150))
+    with pytest.raises(OperationRefused) as refused:
+        read(f"{{ ...f0 }} {chain} fragment f150 on Query {{ name }}")
+    told = [error.extensions or {} for error in refused.value.errors]
+    assert {one["requested"] for one in told} == {2**31 - 1}
+
+
+def test_what_is_kept_is_bounded_by_number_and_by_size() -> None:
+    operations = Operations(SCHEMA, open_book=False)
+    for number in range(KEPT + 10):
+        operations.read(f"query q{number} {{ name }}")
+    assert len(operations._kept) == KEPT
+    for number in range(20):
+        operations.read(f"query q{number} {{ name }}" + " " * (MOST_CHARACTERS - 30))
+    assert 1 < len(operations._kept) < 10
+    assert sum(map(len, operations._kept)) == operations._kept_characters <= KEPT_CHARACTERS
