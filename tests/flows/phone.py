@@ -5,9 +5,9 @@ import hashlib
 import html
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -16,19 +16,11 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from auth.apps.registry import App
-from tests.conftest import NOW
 from tests.flows.stage import ORIGIN, Stage
 
 REDIRECT = "vn.example.motlan:/signed-in"
 APP = App("motlan-mobile", "Một Lần", frozenset({REDIRECT, "https://app.example.vn/signed-in"}))
 OTHER_APP = App("ward-kiosk", "Ki-ốt phường", frozenset({"https://kiosk.example.vn/signed-in"}))
-
-_OFFSET = NOW - datetime.now(UTC)
-
-
-def clock() -> datetime:
-    """The time the stage lives at, as a phone would have it."""
-    return datetime.now(UTC) + _OFFSET
 
 
 def b64(octets: bytes) -> str:
@@ -49,11 +41,11 @@ class Phone:
     """One installation. `tokens` is the last answer of the token endpoint."""
 
     http: httpx2.AsyncClient
+    clock: Callable[[], datetime]
     app: str = APP.id
     redirect: str = REDIRECT
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
     nonce: str = ""
-    ahead: timedelta = timedelta(0)
     tokens: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -68,7 +60,7 @@ class Phone:
             "jti": secrets.token_urlsafe(12),
             "htm": method,
             "htu": url,
-            "iat": int((clock() + self.ahead).timestamp()),
+            "iat": int(self.clock().timestamp()),
         }
         if self.nonce:
             claims["nonce"] = self.nonce
@@ -180,4 +172,9 @@ class Phone:
 
 def phone(stage: Stage, **about: Any) -> Phone:
     """A phone nobody has signed in with. Its browser and its app share one client: neither holds a session cookie."""
-    return Phone(stage.anybody().browser, **about)
+    return Phone(stage.anybody().browser, clock_of(stage), **about)
+
+
+def clock_of(stage: Stage) -> Callable[[], datetime]:
+    """The clock a phone beside this stage would have."""
+    return stage.platform.loops._tools.now

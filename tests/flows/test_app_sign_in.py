@@ -120,7 +120,7 @@ async def test_fifty_replays_of_one_proof_at_once_open_at_most_one_door(stage: S
 
 async def test_the_same_token_with_another_key_opens_nothing(stage: Stage, mine: Phone) -> None:
     await mine.ask(WHO)
-    thief = Phone(mine.http, nonce=mine.nonce, tokens=mine.tokens)
+    thief = Phone(mine.http, mine.clock, nonce=mine.nonce, tokens=mine.tokens)
     answer = await thief.send(WHO)
     assert answer.status_code == 401
     refreshed = await thief.refresh()
@@ -196,7 +196,7 @@ async def test_a_code_bound_to_a_key_is_no_use_to_another(stage: Stage) -> None:
     mine = phone(stage)
     verifier, challenge = secret_and_challenge()
     code = (await mine.come_back(await mine.begin(challenge, dpop_jkt=mine.thumbprint), LOGIN))["code"]
-    thief = Phone(mine.http)
+    thief = Phone(mine.http, mine.clock)
     assert (await thief.redeem(code, verifier)).json() == {"error": "invalid_grant"}
 
 
@@ -205,7 +205,7 @@ async def test_a_code_is_good_for_a_minute(stage: Stage, later: Later) -> None:
     verifier, challenge = secret_and_challenge()
     code = (await mine.come_back(await mine.begin(challenge), LOGIN))["code"]
     async with later(timedelta(seconds=61)) as then:
-        there = phone(then, ahead=timedelta(seconds=61))
+        there = phone(then)
         assert (await there.redeem(code, verifier)).json() == {"error": "invalid_grant"}
 
 
@@ -331,7 +331,7 @@ async def test_an_access_token_is_good_for_five_minutes_and_then_refreshed(
 ) -> None:
     passed = timedelta(minutes=6)
     async with later(passed) as then:
-        there = phone(then, key=mine.key, tokens=dict(mine.tokens), ahead=passed)
+        there = phone(then, key=mine.key, tokens=dict(mine.tokens))
         assert (await there.send(WHO)).status_code == 401
         assert (await there.refresh()).status_code == 200
         await there.ask(WHO)

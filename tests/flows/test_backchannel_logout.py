@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from auth.jws.kinds import LOGOUT_EVENT
 from sandbox.supervisor import CITIZEN_CLIENT, OFFICER_CLIENT
-from tests.flows.phone import clock, phone
+from tests.flows.phone import clock_of, phone
 from tests.flows.stage import ORIGIN, Stage
 
 WHO = "{ viewer { kind } }"
@@ -19,7 +19,7 @@ WHO = "{ viewer { kind } }"
 
 def logout_token(stage: Stage, folder: Path, **changes: Any) -> str:
     key = ECKey.import_key((folder / "sandbox" / "identity" / "signing.pem").read_text("ascii"))
-    now = int(clock().timestamp())
+    now = int(clock_of(stage)().timestamp())
     claims: dict[str, Any] = {
         "iss": stage.sandbox.issuer,
         "aud": CITIZEN_CLIENT,
