@@ -38,9 +38,9 @@ MOST_FIELDS: Final = 350
 MOST_ALIASES: Final = 15
 MOST_DIRECTIVES: Final = 10
 MOST_ROOT_FIELDS: Final[Mapping[OperationType, int]] = {OperationType.QUERY: 20, OperationType.MUTATION: 5}
-DEAREST: Final = 3_000
+DEAREST: Final = 10_000
 """The cost of the dearest operation that runs. Pages of 100 of every list fit, with some lists inside each item; of
-dossiers with everything they have, fifteen: a list is there to choose from."""
+dossiers with everything they have, fifty: a list is there to choose from."""
 LARGEST_PAGE: Final = 100
 USUAL: Final = 3
 """Items of a list that has no pages, because the law or one paper bounds it."""

@@ -199,14 +199,16 @@ async def test_an_operation_beyond_the_limits_is_refused(stage: Stage) -> None:
 
 
 LISTED = "procedures(first: $n) { edges { node { requirements { accepts } fees { note } } } }"
-MORE = f"fragment More on Query {{ c: {LISTED} d: {LISTED} e: {LISTED} }}"
-PAGES = f"query($n: Int!) {{ a: {LISTED} b: {LISTED} ...More }} {MORE}"
+LISTS = [f"{name}: {LISTED}" for name in "abcdefghijklm"]
+MORE = f"fragment More on Query {{ {' '.join(LISTS[2:])} }}"
+PAGES = f"query($n: Int!) {{ {' '.join(LISTS[:2])} ...More }} {MORE}"
 
 
 async def test_pages_too_dear_are_refused_before_anything_runs(stage: Stage) -> None:
     # For each of a page: an edge and its node, its requirements and its fees. And each connection itself.
-    largest = (DEAREST // 5 - 1) // (2 + 2 * USUAL)
-    requested = [5 * (1 + size * (2 + 2 * USUAL)) for size in (largest, largest + 1)]
+    lists = len(LISTS)
+    largest = (DEAREST // lists - 1) // (2 + 2 * USUAL)
+    requested = [lists * (1 + size * (2 + 2 * USUAL)) for size in (largest, largest + 1)]
     fits = (await post(stage, asked(PAGES, variables={"n": largest}))).json()
     assert (fits["extensions"], "errors" in fits) == (cost(requested[0]), False)
     refused = (await post(stage, asked(PAGES, variables={"n": largest + 1}))).json()
