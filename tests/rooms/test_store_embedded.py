@@ -249,7 +249,8 @@ def test_a_killed_postmaster_nobody_has_reaped_does_not_stop_the_start(started: 
     keep_a_row(started)
     dead = postmaster(started)
     for pid in processes(started):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     while processes(started):
         pass
     assert Path("/proc", str(dead), "stat").read_text().rpartition(")")[2].split()[0] == "Z"
