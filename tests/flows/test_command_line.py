@@ -19,9 +19,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.process.commands import check_catalogue, init_keys
 from api.settings import Settings
+from tests.attacks.killing import free_port
 
 ROOT = Path(__file__).parents[2]
-PORT = "18431"
+PORT = str(free_port())
 
 
 @pytest.fixture(scope="module")
