@@ -111,7 +111,15 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
 }
 SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters"}
 """Hashes of parcels and daily counters: no person, no dossier."""
-NEVER_READ = {"accounts", "sessions", "login_states", "outbox", "shreddings", "guardian_tries", "naming_tries"}
+NEVER_READ = {
+    "accounts",
+    "sessions",
+    "login_states",
+    "outbox",
+    "shreddings",
+    "guardian_tries",
+    "naming_tries",
+}
 NAMES = {str(value): label for label, value in ID.items()} | {
     f"citizen:{ID[who]}": f"citizen:{who}" for who in ID
 }
