@@ -1,9 +1,9 @@
 """The HTTP face of the schema: `/graphql`, one operation a request (GraphQL over HTTP, September 2026).
 
-POST of `application/json` runs queries and mutations for whoever the session cookie names. GET runs queries for
-nobody: cookie and Authorization are not looked at, so an address never brings a person's data, no link or picture
-on another site asks in somebody's name, and what GET answers may be kept by anyone. A mutation by GET is answered
-405. No batches, no multipart, no WebSocket: each is a way for another site to make a browser ask.
+POST of `application/json` runs queries and mutations for whoever the session cookie or an app's token names. GET
+runs queries for nobody: cookie and Authorization are not looked at, so an address never brings a person's data, no
+link or picture on another site asks in somebody's name, and what GET answers may be kept by anyone. A mutation by
+GET is answered 405. No batches, no multipart, no WebSocket: each is a way for another site to make a browser ask.
 
 What goes wrong inside is told by `resolvers.problems` or masked behind the request id.
 """

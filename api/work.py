@@ -15,13 +15,13 @@ from uuid import UUID
 
 from api.journal import log_fault
 from auth.caller import ANONYMOUS, LOOP, Caller
-from auth.mandates import forget_tries
 from auth.sessions import forget_expired
+from auth.tries import forget_tries
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
-from dossiers.parties import Filed, filed, forget_named, in_place_of
+from dossiers.parties import Filed, filed, in_place_of
 from procedures.plan import RegisterQuestion
 from resolvers.context import House
 from store import ledger, outbox, past_requests
@@ -135,7 +135,6 @@ async def sweep(tools: Tools) -> bool:
     async with tools.work.writing(LOOP.actor) as tx:
         await forget_expired(tx, now)
         await forget_tries(tx, now)
-        await forget_named(tx, now)
         await past_requests.forget(tx, now)
         await outbox.forget(tx, now - OUTBOX_KEPT)
         await drop_expired_uploads(tx, now)

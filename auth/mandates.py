@@ -4,17 +4,17 @@ Mandates are recorded and revoked here and read afresh with each request. The pr
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select, text
 
 from auth.caller import Caller
-from auth.errors import GuardianNotProven, NotFound, TriesSpent
+from auth.errors import GuardianNotProven, NotFound
 from auth.policy import Action, MandateFacts, require
-from auth.records import GuardianTry, Mandate
+from auth.records import Mandate
 from store.database import Tx
 from store.identifiers import new_id
 from store.ledger import Entry, record
@@ -28,7 +28,6 @@ GUARDIAN_ARTICLE: Final = "Civil Code 2015, Article 136"
 ADULT_AGE: Final = 18
 CERTIFIED: Final = 2
 """Weakest level of evidence for a guardian: issued, from a register, or certified by an officer."""
-TRIES_KEPT: Final = timedelta(days=1)
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
@@ -61,30 +60,12 @@ class LiveMandate:
         return WHOLE in self.scope
 
 
-async def note_try(tx: Tx, caller: Caller, number_index: bytes, now: datetime) -> None:
-    """Count that the caller asks for the child of this number, known here by its keyed hash: five a day.
-
-    Commit before the register is asked, or a refusal would refund the try. The same number again is one try.
-    Raises TriesSpent.
-    """
-    require(caller, Action.RECOGNISE_GUARDIAN)
-    tried = text("SELECT try_guardian(:number_index, :now)")
-    free_at: datetime | None = await tx.scalar(tried, {"number_index": number_index, "now": now})
-    if free_at is not None:
-        raise TriesSpent(max(1, int((free_at - now).total_seconds())))
-
-
-async def forget_tries(tx: Tx, now: datetime) -> None:
-    """Drop tries that count no longer. For the loops' role."""
-    await tx.execute(delete(GuardianTry).where(GuardianTry.at <= now - TRIES_KEPT))
-
-
 async def recognise_guardian(
     tx: Tx, caller: Caller, child: UUID, evidence: ParentEvidence, now: datetime
 ) -> UUID:
     """Let a parent act for their minor child until the day it turns eighteen; returns the mandate's id.
 
-    The caller has asked for this child a moment ago (`note_try`): without that the database records nothing.
+    The caller has asked for this child a moment ago (`tries.note_try`): without that the database records nothing.
 
     Recognising twice returns the mandate already live. Raises GuardianNotProven. The caller acts for the child
     from the next transaction on: sight is set when a transaction begins.

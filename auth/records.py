@@ -138,11 +138,12 @@ class Mandate(Record):
     recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("officers.id"))
 
 
-class GuardianTry(Record):
-    """A child somebody asked to be recognised for, by the keyed hash of its number; forgotten after a day."""
+class NumberTry(Record):
+    """Somebody asked for by number, by its keyed hash, by whom and what for; forgotten after a day."""
 
-    __tablename__ = "guardian_tries"
+    __tablename__ = "number_tries"
 
     caller_id: Mapped[UUID] = mapped_column(primary_key=True)
+    asking: Mapped[str] = mapped_column(primary_key=True)
     number_index: Mapped[bytes] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)

@@ -6,23 +6,22 @@ dossier; what happens to it runs with the filer's rights and not one more.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import select
 
 from auth.caller import Caller, CallerKind
-from auth.errors import TriesSpent, Unauthenticated
+from auth.errors import Unauthenticated
 from auth.mandates import bind_newborn, live_mandates
 from auth.policy import Action, SubjectFacts, require
+from auth.tries import Asking, note_try
 from dossiers.case import Case, Office
 from dossiers.errors import PartyRefused
-from dossiers.records import Dossier, NamingTry
+from dossiers.records import Dossier
 from procedures.law import DocumentType
 from store.database import Tx
 from vault.subjects import find_by_number, number_index, register_newborn
-
-NAMED_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +60,7 @@ async def note_named(tx: Tx, caller: Caller, numbers: Iterable[str], office: Off
     """
     require(caller, Action.OPEN_DOSSIER, SubjectFacts(caller.id))
     for number in numbers:
-        tried = text("SELECT try_naming(:number_index, :now)")
-        known_by = {"number_index": number_index(number, office.safe), "now": now}
-        free_at: datetime | None = await tx.scalar(tried, known_by)
-        if free_at is not None:
-            raise TriesSpent(max(1, int((free_at - now).total_seconds())))
-
-
-async def forget_named(tx: Tx, now: datetime) -> None:
-    """Drop what counts no longer. For the loops' role."""
-    await tx.execute(delete(NamingTry).where(NamingTry.at <= now - NAMED_KEPT))
+        await note_try(tx, Asking.PARTY, number_index(number, office.safe), now)
 
 
 def result_holder(case: Case, kind: DocumentType) -> UUID:

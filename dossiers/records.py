@@ -59,16 +59,6 @@ class DossierParty(Record):
     subject_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
 
 
-class NamingTry(Record):
-    """Somebody named as a party, by the keyed hash of their number, and by whom; forgotten after a day."""
-
-    __tablename__ = "naming_tries"
-
-    caller_id: Mapped[UUID] = mapped_column(primary_key=True)
-    number_index: Mapped[bytes] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-
-
 class DossierRequirement(Record):
     """The one outcome of a requirement in this dossier, as last planned; frozen at submission."""
 

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import GuardianNotProven
-from auth.mandates import ParentEvidence, note_try
+from auth.mandates import ParentEvidence
 from auth.mandates import recognise_guardian as record_guardian
 from auth.policy import Action, require
+from auth.tries import Asking, note_try
 from connectors.registers import Answer, RegisterQuery, Registers
 from dossiers.case import Office
 from dossiers.errors import RegisterSilent
@@ -49,7 +50,7 @@ async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now
     require(caller, Action.RECOGNISE_GUARDIAN)
     if not (len(number) == NUMBER_DIGITS and number.isascii() and number.isdigit()):
         raise GuardianNotProven("child")
-    await note_try(tx, caller, number_index(number, office.safe), now)
+    await note_try(tx, Asking.GUARDIAN, number_index(number, office.safe), now)
     entry = ledger.Entry(
         kind="register.asked",
         subject_id=await find_by_number(tx, number, office.safe),

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.records import (
     Account,
     AppRequest,
-    GuardianTry,
     LoginState,
     Mandate,
+    NumberTry,
     Officer,
     RefreshToken,
     SeenProof,
@@ -32,7 +32,6 @@ from dossiers.records import (
     DossierParty,
     DossierRequirement,
     DossierResult,
-    NamingTry,
     Notice,
     RegisterProbe,
 )
@@ -123,8 +122,7 @@ def people() -> list[Row]:
         row(RefreshToken, session_id=ID["lan_session"]),
         row(SeenProof),
         row(LoginState),
-        row(GuardianTry, caller_id=ID["lan"]),
-        row(NamingTry, caller_id=ID["lan"]),
+        row(NumberTry, caller_id=ID["lan"], asking="party"),
         mandate("lan", "child"),
     ]
 

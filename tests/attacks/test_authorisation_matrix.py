@@ -24,7 +24,7 @@ from vault.safe import Safe
 READS = scenes("public", "documents", "dossiers", "persons")
 DEEDS = deeds("mutations")
 REFUSALS = deeds("refusals", refused=True)
-RECORDED = {"ledger", "dossier_events", "guardian_tries", "naming_tries"}
+RECORDED = {"ledger", "dossier_events", "number_tries"}
 """An attempt worth knowing of is written down, whatever came of it."""
 
 NEVER: Mapping[str, str] = {

@@ -113,7 +113,7 @@ SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters"}
 """Hashes of parcels and daily counters: no person, no dossier."""
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
-    *("outbox", "shreddings", "guardian_tries", "naming_tries"),
+    *("outbox", "shreddings", "number_tries"),
 }
 NAMES = {str(value): label for label, value in ID.items()} | {
     f"citizen:{ID[who]}": f"citizen:{who}" for who in ID

@@ -65,9 +65,7 @@ PERMIT_CLAIMS: Mapping[str, Any] = {
 }
 PERMIT_RESULT: Mapping[str, Any] = {"type": PERMIT_TYPE, "claims": dict(PERMIT_CLAIMS)}
 
-NOT_CONTENT = frozenset(
-    {"ledger", "past_requests", "sessions", "login_states", "guardian_tries", "naming_tries"}
-)
+NOT_CONTENT = frozenset({"ledger", "past_requests", "sessions", "login_states", "number_tries"})
 """Tables a refused request may touch: its log line, its key, the moment its session was last seen, a counted try."""
 
 

@@ -327,7 +327,7 @@ async def test_ten_people_a_day_may_be_named(stage: Stage, later: Later) -> None
     async with unchanged(stage):
         spent = await me.refused("openDossier", "dossier { id }", **naming(number_of("dang-khoa")))
     assert (spent["code"], spent["retryable"]) == ("TRIES_SPENT", True)
-    assert await rows(stage, "SELECT count(*) FROM naming_tries WHERE length(number_index) = 32") == [(10,)]
+    assert await rows(stage, "SELECT count(*) FROM number_tries WHERE length(number_index) = 32") == [(10,)]
     assert await other.act("openDossier", "dossier { id }", **naming(number_of(WIFE)))
     async with later(timedelta(days=1, minutes=1)) as then:
         again = then.carry(me)

@@ -99,8 +99,8 @@ async def test_numbers_are_not_found_by_trying(stage: Stage, later: Later) -> No
         assert (spent["code"], spent["retryable"]) == ("TRIES_SPENT", True)
     # Nothing was asked or written down about a number beyond the limit; tries are kept as keyed hashes alone.
     assert await rows(stage, asked) == before
-    assert await rows(stage, "SELECT count(*) FROM guardian_tries WHERE length(number_index) = 32") == [(5,)]
-    for table in ("guardian_tries", "ledger"):
+    assert await rows(stage, "SELECT count(*) FROM number_tries WHERE length(number_index) = 32") == [(5,)]
+    for table in ("number_tries", "ledger"):
         found = f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%00119999999%'"
         assert await rows(stage, found) == [(0,)]
     assert (await me.ask(WARDS))["viewer"]["wards"] == []

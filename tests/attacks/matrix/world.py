@@ -16,8 +16,9 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import Caller, CallerKind, Role
-from auth.mandates import ParentEvidence, note_try, recognise_guardian
+from auth.mandates import ParentEvidence, recognise_guardian
 from auth.records import Officer, Session
+from auth.tries import Asking, note_try
 from dossiers.desk.flags import flag_reliant
 from dossiers.desk.intake import Refusing, refuse_dossier
 from dossiers.desk.results import Approval, Result, approve_dossier
@@ -246,7 +247,7 @@ async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UU
     )
 
     async def recognise(tx: Tx) -> None:
-        await note_try(tx, nga, number_index(NUMBERS["child"], place.safe), place.now)
+        await note_try(tx, Asking.GUARDIAN, number_index(NUMBERS["child"], place.safe), place.now)
         await recognise_guardian(tx, nga, people["child"], proof, place.now)
 
     await place.write(nga, recognise)
