@@ -118,7 +118,7 @@ class _Bytes:
             async with context.writing() as tx:
                 if kind == "Evidence":
                     evidence, office = read_uuid(given, "Evidence"), self._house.office
-                    opened.append(await open_content(tx, context.caller, evidence, office, context.now))
+                    opened.append(await open_content(tx, context.caller, evidence, office))
                 else:
                     ticket = request.query_params.get("ticket", "")
                     document = read_uuid(given, "Document")

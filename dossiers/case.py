@@ -28,7 +28,7 @@ from dossiers.records import (
 from dossiers.state import Move, Status, next_state
 from procedures.imports import LawBook
 from procedures.law import Law, Procedure, Requirement
-from procedures.plan import Outcome, Plan, Planned, Probe, Reason, RegisterQuestion, Used
+from procedures.plan import Outcome, Plan, Planned, Reason, RegisterQuestion, Used
 from procedures.planner import plan
 from store.database import Tx
 from store.identifiers import new_id
@@ -149,13 +149,13 @@ def procedure_of(law: Law, key: str) -> Procedure:
     return procedure
 
 
-async def plan_case(tx: Tx, case: Case, office: Office, *, health: Mapping[str, Probe] | None = None) -> Plan:
+async def plan_case(tx: Tx, case: Case) -> Plan:
     """Plan the dossier anew with what is held now and what the registers said. Writes nothing."""
     subjects = sorted({subject for group in case.parties.values() for subject in group})
     held = await holdings(tx, subjects, case.dossier.id)
     case.holdings = {one.version: one for one in held}
     numbered = await askable(tx, subjects, case.dossier.id)
-    return plan(filing_of(case, held, numbered, health or {}))
+    return plan(filing_of(case, held, numbered))
 
 
 async def write_plan(tx: Tx, case: Case, found: Plan, only: Collection[str] | None = None) -> None:

@@ -151,7 +151,7 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
     await tx.flush()
     await _tell_parties(tx, caller, dossier, {one for group in named.values() for one in group}, now)
     case = await load_case(tx, dossier.id, office)
-    await _replan(tx, caller, case, office, now)
+    await _replan(tx, caller, case, now)
     await write_form(tx, caller, case, opening.form, office, now)
     record_event(tx, case, "opened", caller, now, to_status=Status.DRAFT)
     return dossier.id
@@ -166,7 +166,7 @@ async def answer_situations(
     case.dossier.answers = {**case.dossier.answers, **known}
     case.dossier.declared_absent = sorted(_declared_absent(case))
     record_event(tx, case, "answered", caller, now, detail={"situations": sorted(known)})
-    await _replan(tx, caller, case, office, now)
+    await _replan(tx, caller, case, now)
     touch(case)
     return case.dossier.id
 
@@ -174,7 +174,7 @@ async def answer_situations(
 async def update_dossier_form(tx: Tx, caller: Caller, form: FormPatch, office: Office, now: datetime) -> UUID:
     """Merge declared values. Raises FormIncomplete for fields that are read-only, unknown or of a wrong type."""
     case = await _draft(tx, caller, form.change, Action.UPDATE_DOSSIER_FORM, office, now)
-    await plan_case(tx, case, office)
+    await plan_case(tx, case)
     await write_form(tx, caller, case, form.patch, office, now)
     touch(case)
     return case.dossier.id
@@ -188,7 +188,7 @@ async def decline_reuse(tx: Tx, caller: Caller, declining: Declining, office: Of
         raise NotReusable(declining.requirement)
     row.declined = True
     record_event(tx, case, "declined_reuse", caller, now, requirement=declining.requirement)
-    await _replan(tx, caller, case, office, now)
+    await _replan(tx, caller, case, now)
     touch(case)
     return case.dossier.id
 
@@ -197,7 +197,7 @@ async def replan_draft(tx: Tx, caller: Caller, dossier_id: UUID, office: Office,
     """Plan a draft again after something was deposited for it."""
     case = await load_case(tx, dossier_id, office, on=local_day(now))
     if case.status is Status.DRAFT:
-        await _replan(tx, caller, case, office, now)
+        await _replan(tx, caller, case, now)
         touch(case)
 
 
@@ -210,12 +210,13 @@ async def submit_dossier(
     ConsentStale, ConsentOutstanding, so that a person is asked once.
     """
     case = await _draft(tx, caller, submission.change, Action.SUBMIT_DOSSIER, office, now)
-    found = await _replan(tx, caller, case, office, now)
+    found = await _replan(tx, caller, case, now)
     _refuse_gaps(caller, case, found)
     state = await freeze_form(tx, caller, case, office, now)
     await sync_asks(tx, case, found, now, fields=_asked_fields(case, state))
     await give_consents(tx, caller, case, submission.notice_sha256, office, now)
-    await pin_rest_and_others(tx, caller, case, now)
+    await pin_others(tx, case, now)
+    await pin_rest(tx, case, now)
     agency = await tx.get_one(Agency, case.dossier.agency_id)
     case.dossier.code = await next_code(tx, agency.id, agency.code, local_day(now))
     case.dossier.submitted_at = now
@@ -226,12 +227,6 @@ async def submit_dossier(
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
     await notify(tx, case.dossier.filer_id, "submitted", now, dossier=case.dossier.id)
     return case.dossier.id
-
-
-async def pin_rest_and_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
-    """Pin others' approved evidence, then what needs no approval. Raises ConsentOutstanding."""
-    await pin_others(tx, caller, case, now)
-    await pin_rest(tx, case, now)
 
 
 async def withdraw_dossier(
@@ -269,10 +264,10 @@ async def _draft(
     return case
 
 
-async def _replan(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> Plan:
-    found = await plan_case(tx, case, office)
+async def _replan(tx: Tx, caller: Caller, case: Case, now: datetime) -> Plan:
+    found = await plan_case(tx, case)
     if adopt_objects(case, found, caller.subjects):
-        found = await plan_case(tx, case, office)
+        found = await plan_case(tx, case)
     await write_plan(tx, case, found)
     await tx.flush()
     await sync_asks(tx, case, found, now)
@@ -286,13 +281,13 @@ def _refuse_gaps(caller: Caller, case: Case, found: Plan) -> None:
     gaps = tuple(
         Gap(one.requirement, one.outcome, gap_reason(caller, case, one.requirement, one.reason))
         for one in found.planned
-        if _is_gap(case, one)
+        if _is_gap(one)
     )
     if gaps:
         raise EvidenceMissing(gaps)
 
 
-def _is_gap(case: Case, planned: Planned) -> bool:
+def _is_gap(planned: Planned) -> bool:
     return planned.outcome is Outcome.SUPPLY and not planned.satisfied
 
 

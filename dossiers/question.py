@@ -1,6 +1,6 @@
 """The planner's question about one dossier: its rows, what is held and what registers said, as one value. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -13,11 +13,8 @@ if TYPE_CHECKING:
     from dossiers.records import RegisterProbe
 
 
-def filing_of(
-    case: "Case", held: Iterable[Holding], numbered: frozenset[UUID], health: Mapping[str, Probe]
-) -> Filing:
-    """`held`: what the parties hold; `numbered`: those a register can be asked about; `health`: what is known of
-    databases besides what they said to this dossier."""
+def filing_of(case: "Case", held: Iterable[Holding], numbered: frozenset[UUID]) -> Filing:
+    """`held`: what the parties hold; `numbered`: those a register can be asked about."""
     dossier = case.dossier
     excluded = frozenset(version for row in case.requirements.values() for version in row.excluded)
     unfit = {one.document for one in case.holdings.values() if one.version in excluded}
@@ -34,7 +31,7 @@ def filing_of(
         objects={ObjectKind(kind): UUID(key) if key else None for kind, key in dossier.objects.items()},
         askable=numbered,
         # A database that was silent when last asked counts as down whatever else it is asked.
-        health={**health, **_silent(case)},
+        health=_silent(case),
         probes={
             RegisterQuestion(row.database, row.document_type, row.subject_id): _said(row, unfit)
             for row in case.probes

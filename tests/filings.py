@@ -261,7 +261,7 @@ class World:
     async def _form(self, dossier: UUID) -> tuple[Form, FormState]:
         async with self.database.reading(self.me.actor) as tx:
             case = await load_case(tx, dossier, self.office, lock=False)
-            await plan_case(tx, case, self.office)
+            await plan_case(tx, case)
             state = await form_state(tx, self.me, case, self.office)
         assert case.procedure.form is not None
         return case.procedure.form, state

@@ -84,7 +84,7 @@ async def open_evidence(
     return OpenedDossier(applicant, tuple(evidence), ledger_id)
 
 
-async def open_content(tx: Tx, caller: Caller, evidence: UUID, office: Office, now: datetime) -> OpenContent:
+async def open_content(tx: Tx, caller: Caller, evidence: UUID, office: Office) -> OpenContent:
     """The bytes of one piece of evidence, disclosed on their own and logged again; streamed after COMMIT.
 
     Raises NotFound, EvidenceGone, MoveNotAllowed and the vault's refusals.

@@ -151,7 +151,7 @@ async def _issue(
             object_key=await object_of_paper(tx, case, kind, claims, office, now),
             deposited_in=case.dossier.id,
             issuer_agency=caller.agency,
-            supersedes=_superseded(case, kind) or await surrendered(tx, case, kind.id, office),
+            supersedes=_superseded(case, kind) or await surrendered(tx, case, kind.id),
         ),
         office.safe,
         now,

@@ -107,7 +107,7 @@ async def request_supplement(
     for ask in supplement.asks:
         if ask.kind == "UNFIT":
             _exclude_unfit(case, ask)
-    found = (await plan_case(tx, case, office)).by_requirement()
+    found = (await plan_case(tx, case)).by_requirement()
     _refuse_spared(case, supplement.asks, found)
     for ask in supplement.asks:
         row = case.row(ask.requirement)

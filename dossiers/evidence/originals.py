@@ -42,7 +42,7 @@ async def mark_original_seen(tx: Tx, caller: Caller, showing: Showing, office: O
         raise MoveNotAllowed(case.status, "markOriginalSeen")
     if Outcome(case.row(showing.requirement).outcome) is not Outcome.SHOW:
         raise NothingToAsk(showing.requirement)
-    planned = (await plan_case(tx, case, office)).by_requirement()[showing.requirement]
+    planned = (await plan_case(tx, case)).by_requirement()[showing.requirement]
     if case.row(showing.requirement).reason == Code.SHOWN_HERE:
         raise NothingToAsk(showing.requirement)
     if not planned.used or planned.used[0].version is None:
@@ -56,10 +56,10 @@ async def mark_original_seen(tx: Tx, caller: Caller, showing: Showing, office: O
     return case.dossier.id
 
 
-async def settle_digitised(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> None:
+async def settle_digitised(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
     """A paper digitised for this dossier was shown by that: whatever asked to see it asks no longer."""
     await tx.flush()
-    for planned in (await plan_case(tx, case, office)).planned:
+    for planned in (await plan_case(tx, case)).planned:
         row = case.requirements.get(planned.requirement)
         if row is None or row.outcome != Outcome.SHOW or planned.reason.code != Code.SHOWN_HERE:
             continue
@@ -77,9 +77,9 @@ async def settle_surrendered(tx: Tx, caller: Caller, case: Case, now: datetime) 
             await _close_asks(tx, case, row.requirement, None, now)
 
 
-async def surrendered(tx: Tx, case: Case, document_type: str, office: Office) -> UUID | None:
+async def surrendered(tx: Tx, case: Case, document_type: str) -> UUID | None:
     """The paper of this type that is to be handed in for the dossier's result, if it is held."""
-    for planned in (await plan_case(tx, case, office)).planned:
+    for planned in (await plan_case(tx, case)).planned:
         for named in planned.used if planned.outcome is Outcome.SURRENDER else ():
             if named.version is not None and case.holdings[named.version].type == document_type:
                 return named.document

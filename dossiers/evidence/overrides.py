@@ -61,7 +61,7 @@ async def override_already_held(
     if article is None:
         raise LegalReasonUnknown(override.legal_reason)
     row = case.row(override.requirement)
-    if not await _is_held(tx, case, row, office):
+    if not await _is_held(tx, case, row):
         raise NothingToAsk(override.requirement)
     if override.legal_reason == PENDING_TOO_LONG and not _pending_too_long(case, row, now):
         raise LegalReasonUnfounded(override.legal_reason)
@@ -93,12 +93,12 @@ def _pending_too_long(case: Case, row: DossierRequirement, now: datetime) -> boo
     return row.outcome == Outcome.PENDING_FETCH and bool(silent) and min(silent) + PENDING_LIMIT <= now
 
 
-async def _is_held(tx: Tx, case: Case, row: DossierRequirement, office: Office) -> bool:
+async def _is_held(tx: Tx, case: Case, row: DossierRequirement) -> bool:
     """Whether asking for it would be refused: it is covered, or would be without the version handed in here."""
     if Outcome(row.outcome) in HELD:
         return True
     kept = row.excluded
     row.excluded = [*kept, *handed_over(case, row.requirement)]
-    found = (await plan_case(tx, case, office)).by_requirement()
+    found = (await plan_case(tx, case)).by_requirement()
     row.excluded = kept
     return found[row.requirement].outcome in HELD

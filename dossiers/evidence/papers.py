@@ -60,7 +60,7 @@ async def announce_upload(
     if announcement.dossier is not None:
         case = await load_case(tx, announcement.dossier, office, lock=False)
         require(caller, Action.READ_DOSSIER, case.facts)
-        await _refuse_unneeded(tx, case, announcement.requirement, kind, office)
+        await _refuse_unneeded(tx, case, announcement.requirement, kind)
     return await create_upload(tx, caller, announcement, office.safe, now)
 
 
@@ -81,7 +81,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
         require(caller, Action.READ_DOSSIER, case.facts)
         if case.status not in (Status.DRAFT, Status.SUPPLEMENT_REQUESTED):
             raise MoveNotAllowed(case.status, "addDocument")
-        await _refuse_unneeded(tx, case, paper.requirement, kind, office)
+        await _refuse_unneeded(tx, case, paper.requirement, kind)
         if paper.requirement is not None:
             _prefer_brought(case, paper.requirement)
             subject = _subject_for(caller, case, paper.requirement, subject)
@@ -103,7 +103,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
         now,
     )
     if case is not None:
-        await take_into_dossier(tx, caller, case, kept, office, now)
+        await take_into_dossier(tx, caller, case, kept, now)
     return kept
 
 
@@ -120,7 +120,7 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
     case = await load_case(tx, paper.dossier, office) if paper.dossier is not None else None
     if case is not None:
         require(caller, Action.READ_DOSSIER, case.facts)
-        refuse_if_spared(case, await plan_case(tx, case, office), kind.id)
+        refuse_if_spared(case, await plan_case(tx, case), kind.id)
     kept = await deposit(
         tx,
         caller,
@@ -140,7 +140,7 @@ async def digitise_document(tx: Tx, caller: Caller, paper: Paper, office: Office
         now,
     )
     if case is not None and case.status in LIVE:
-        await settle_digitised(tx, caller, case, office, now)
+        await settle_digitised(tx, caller, case, now)
     await notify(tx, paper.subject, "digitised", now, params={"type": kind.id})
     return kept
 
@@ -166,17 +166,15 @@ async def identify_subject(
     return subject
 
 
-async def take_into_dossier(
-    tx: Tx, caller: Caller, case: Case, kept: Holding, office: Office, now: datetime
-) -> None:
+async def take_into_dossier(tx: Tx, caller: Caller, case: Case, kept: Holding, now: datetime) -> None:
     """Plan again with the new paper. In a supplement it waits for `answer_supplement` to be handed over."""
     await tx.flush()
     if case.status is Status.DRAFT:
-        found = await plan_case(tx, case, office)
+        found = await plan_case(tx, case)
         await write_plan(tx, case, found)
         await sync_asks(tx, case, found, now)
     else:
-        await replan_reopened(tx, case, office, await open_supplement_asks(tx, case))
+        await replan_reopened(tx, case, await open_supplement_asks(tx, case))
     record_event(tx, case, "deposited", caller, now, detail={"type": kept.type})
     touch(case)
 
@@ -200,11 +198,9 @@ def check_claims(kind: DocumentType, claims: Mapping[str, Any]) -> dict[str, Any
     return complete
 
 
-async def _refuse_unneeded(
-    tx: Tx, case: Case, requirement: str | None, kind: DocumentType, office: Office
-) -> None:
+async def _refuse_unneeded(tx: Tx, case: Case, requirement: str | None, kind: DocumentType) -> None:
     if requirement is None:
-        refuse_if_spared(case, await plan_case(tx, case, office), kind.id)
+        refuse_if_spared(case, await plan_case(tx, case), kind.id)
         return
     asked = case.requirement(requirement)
     if case.status is Status.SUPPLEMENT_REQUESTED:
@@ -212,7 +208,7 @@ async def _refuse_unneeded(
         if requirement not in {row.requirement for row in await open_supplement_asks(tx, case)}:
             _refuse_lost_or_held(case, requirement)
     else:
-        found = (await plan_case(tx, case, office)).by_requirement()
+        found = (await plan_case(tx, case)).by_requirement()
         refuse_if_held(found.get(requirement), requirement)
     accepted = {one.document_type for one in asked.accepts} | {asked.document_type}
     if kind.id not in accepted:

@@ -130,7 +130,7 @@ def request_words(asked: ConsentView, agency: Agency, law: Law, language: str) -
     return words_for(law, agency, asked.purpose, asked.items, language)
 
 
-async def pin_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
+async def pin_others(tx: Tx, case: Case, now: datetime) -> None:
     """Pin what others have approved. Raises ConsentOutstanding with the roles still silent."""
     waiting = [row for row in case.evidence if row.pinned_at is None and row.legal_basis == "CONSENT"]
     if not waiting:

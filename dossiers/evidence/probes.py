@@ -84,7 +84,7 @@ async def questions_of(
     if dossier is None or dossier.status not in (Status.DRAFT, *_WAITING):
         return []
     case = await load_case(tx, dossier_id, office, lock=False)
-    found = await plan_case(tx, case, office)
+    found = await plan_case(tx, case)
     purpose = case.purpose
     asked = []
     for question in _unsettled(case, found, now):
@@ -108,7 +108,7 @@ async def record_answers(
     case = await load_case(tx, dossier_id, office)
     for answered in answers:
         await _record(tx, caller, case, answered, now)
-    await _plan_anew(tx, caller, case, office, now)
+    await _plan_anew(tx, caller, case, now)
 
 
 async def take_answer(
@@ -118,12 +118,12 @@ async def take_answer(
     case = await load_case(tx, dossier_id, office)
     row = _note(tx, case, told.question, told.probe, now)
     row.document_id = row.document_id or told.document
-    await _plan_anew(tx, caller, case, office, now)
+    await _plan_anew(tx, caller, case, now)
 
 
-async def _plan_anew(tx: Tx, caller: Caller, case: Case, office: Office, now: datetime) -> None:
+async def _plan_anew(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
     await tx.flush()
-    found = await plan_case(tx, case, office)
+    found = await plan_case(tx, case)
     if case.status is Status.DRAFT:
         await write_plan(tx, case, found)
         await tx.flush()

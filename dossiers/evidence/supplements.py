@@ -49,7 +49,7 @@ async def answer_supplement(
     if case.status is not Status.SUPPLEMENT_REQUESTED:
         raise MoveNotAllowed(case.status, Move.ANSWER)
     asks = await open_supplement_asks(tx, case)
-    found = await replan_reopened(tx, case, office, asks)
+    found = await replan_reopened(tx, case, asks)
     await _refuse_useless(tx, caller, case, answer.documents)
     if answer.form:
         await write_form(tx, caller, case, answer.form, office, now)
@@ -58,7 +58,7 @@ async def answer_supplement(
     _refuse_gaps(caller, case, reopened)
     _close(case, asks, now)
     await give_consents(tx, caller, case, answer.notice_sha256, office, now)
-    await pin_others(tx, caller, case, now)
+    await pin_others(tx, case, now)
     await pin_rest(tx, case, now)
     for requirement in reopened:
         row, planned = case.requirements[requirement], found.by_requirement()[requirement]
@@ -70,10 +70,10 @@ async def answer_supplement(
     return case.dossier.id
 
 
-async def replan_reopened(tx: Tx, case: Case, office: Office, asks: list[DossierAsk]) -> Plan:
+async def replan_reopened(tx: Tx, case: Case, asks: list[DossierAsk]) -> Plan:
     """Plan what the supplement reopened, and only that: unpinned evidence then shows what would be disclosed."""
     reopened = {row.requirement for row in asks} | _lost(case)
-    found = await plan_case(tx, case, office)
+    found = await plan_case(tx, case)
     lost = {requirement: reason_of(case.requirements[requirement]) for requirement in _lost(case)}
     await write_plan(tx, case, found, only=reopened)
     for requirement, reason in lost.items():

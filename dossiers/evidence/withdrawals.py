@@ -54,7 +54,7 @@ async def lose_basis(
         record_event(tx, case, "consent_withdrawn", caller, now, requirement=row.requirement)
     if not lost or case.status not in LIVE:
         return
-    await replan_reopened(tx, case, office, await open_supplement_asks(tx, case))
+    await replan_reopened(tx, case, await open_supplement_asks(tx, case))
     if case.status is not Status.SUPPLEMENT_REQUESTED:
         case.dossier.resume_status = resume_state(case.status)
         await move_case(tx, case, Move.ASK, caller, now, why="consent_withdrawn")

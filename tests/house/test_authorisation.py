@@ -18,10 +18,8 @@ WITHOUT: Mapping[str, str] = {
     "dossiers.case.move_case": "the second half of use cases that have asked; the state table decides",
     "dossiers.case.record_event": "writes down what a use case did",
     "dossiers.desk.flags.flag_reliant": "a loop's, in the filer's name, after a revocation the policy allowed",
-    "dossiers.filing.pin_rest_and_others": "the second half of submitting",
     "dossiers.evidence.originals.settle_digitised": "the second half of a digitising that has asked",
     "dossiers.evidence.papers.take_into_dossier": "the second half of a deposit that has asked",
-    "dossiers.evidence.pins.pin_others": "the second half of submitting; reads states of consents alone",
     "dossiers.evidence.probes.questions_of": "asks only for the caller's own subjects, each checked there",
     "dossiers.evidence.withdrawals.lose_basis": "follows a withdrawal the policy has allowed; takes rights away",
 }
