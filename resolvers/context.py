@@ -138,7 +138,7 @@ class Context:
         try:
             async with self.writing() as tx:
                 past = self._past(operation, given)
-                before = await recall(tx, past, self.now)
+                before = await recall(tx, past)
                 if before is not None:
                     return before.made, []
                 made = await do(tx)
@@ -161,7 +161,7 @@ class Context:
         """
         async with self.writing() as tx:
             past = self._past(operation, given)
-            before = await recall(tx, past, self.now)
+            before = await recall(tx, past)
             found, ledger_id = await do(tx, before is not None)
             if before is None:
                 await remember(tx, past, None, ledger_id, self.now)

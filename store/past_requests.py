@@ -37,7 +37,7 @@ def request_hash(request: Any) -> bytes:
     return hashlib.sha256(rfc8785.dumps(request)).digest()
 
 
-async def recall(tx: Tx, past: Past, now: datetime) -> PastRequest | None:
+async def recall(tx: Tx, past: Past) -> PastRequest | None:
     """The row of the same request made before, or None when this is the first.
 
     Holds the key until the transaction ends: of two parallel requests with one key the second waits here, then

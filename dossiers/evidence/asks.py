@@ -180,8 +180,9 @@ def ask_entry(
 
 
 def _refuse_not_missing(planned: Planned, row: DossierRequirement) -> None:
-    """What was handed in or shown here is not missing, override or not: one that does not serve is UNFIT."""
-    if _brought(planned) is not None or planned.reason.code == Code.SHOWN_HERE:
+    """What was handed in, filled in or shown here is not missing, override or not: what does not serve is UNFIT."""
+    here = planned.outcome is Outcome.FORM or planned.reason.code == Code.SHOWN_HERE
+    if here or _brought(planned) is not None:
         raise AlreadyHeld(row.requirement)
     if not row.override_id:
         refuse_if_held(planned, row.requirement)

@@ -9,15 +9,22 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from sandbox.story.telling import CONTROLS
 from sandbox.story.whole import Options, play
+
+STOPPED: Final = 130
+"""As shells have it for a command ended by Ctrl-C."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     options = Options(given.url.rstrip("/"), given.data.resolve(), given.seed, given.control)
-    code, report = asyncio.run(play(options, _show))
+    try:
+        code, report = asyncio.run(play(options, _show))
+    except KeyboardInterrupt:  # the terminal sends Ctrl-C to the whole group
+        return STOPPED
     if given.json:
         print(report.as_json(), flush=True)
     return code

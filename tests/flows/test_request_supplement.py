@@ -106,6 +106,15 @@ async def test_what_was_handed_in_here_is_not_missing(stage: Stage) -> None:
     assert await figures(me, taken) == {"reused": 1, "reusedDigitised": 1, "supplied": 1, "refusedAsks": 1}
 
 
+async def test_a_form_filled_in_with_the_filing_is_not_missing(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    [form] = [one["requirement"]["id"] for one in taken["requirements"] if one["outcome"] == "FORM"]
+    async with changes(stage, *REFUSED_ASK):
+        refused = await officer.refused("requestSupplement", DESK, **seen(taken), **asking(form))
+    assert (refused["code"], refused["requirement"]) == ("ALREADY_HELD", form)
+
+
 async def test_what_no_register_has_may_be_asked_for_and_is_no_second_ask(stage: Stage, later: Later) -> None:
     me, officer = await stage.citizen("thanh-binh"), await stage.officer("ubnd-mot.toan-quyen")
     await stage.sandbox.set_mode(LAND_REGISTER, "down")

@@ -27,7 +27,7 @@ def past(actor: Actor, key: UUID, request: object = REQUEST, operation: str = "o
 async def carry_out(database: Database, actor: Actor, request: Past, now: datetime) -> tuple[UUID, bool]:
     """What a use case does: answer from what was made, or make it and write both down. Whether it was made now."""
     async with database.writing(actor) as tx:
-        before = await recall(tx, request, now)
+        before = await recall(tx, request)
         if before is not None:
             assert before.made is not None
             return before.made, False
@@ -81,7 +81,7 @@ async def test_a_rolled_back_request_may_come_again(
 
     async def fail() -> None:
         async with database.writing(LAN) as tx:
-            await recall(tx, request, now)
+            await recall(tx, request)
             await remember(tx, request, None, None, now)
             raise LookupError
 
@@ -117,7 +117,7 @@ async def test_a_past_request_belongs_to_its_caller(database: Database, now: dat
     await carry_out(database, LAN, request, now)
     async with database.writing(MINH) as tx:
         assert (await tx.scalars(select(PastRequest))).all() == []
-        assert await recall(tx, request, now) is None
+        assert await recall(tx, request) is None
     with pytest.raises(DBAPIError, match="row-level security"):
         async with database.writing(MINH) as tx:
             await remember(tx, past(LAN, new_id()), None, None, now)

@@ -50,6 +50,6 @@ async def spend_ticket(
     spent = Past(
         f"{caller.kind.value}:{caller.id}", "content", UUID(claims["jti"]), request_hash(claims["doc"])
     )
-    if await recall(tx, spent, now) is not None:
+    if await recall(tx, spent) is not None:
         raise NotFound
     await remember(tx, spent, document, None, now)
