@@ -24,7 +24,9 @@ form {{ key type required value options }}
 overrides {{ requirement article }}"""
 
 _DOCUMENTS: Final = """query($type: String) {
-  myDocuments(first: 100, type: $type) { edges { node { id type origin status version } } }
+  myDocuments(first: 100, type: $type) { edges { node {
+    id type origin status version issuedAt validUntil
+  } } }
 }"""
 
 MOST_ROUNDS: Final = 6
