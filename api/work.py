@@ -35,6 +35,7 @@ SEAL_SECONDS: Final = 1.0
 DELIVER_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 3600.0
+EXPIRE_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 2.0
 LEASE_SECONDS: Final = 60
 BATCH: Final = 20
@@ -65,6 +66,7 @@ class Loops:
             ("deliver", DELIVER_SECONDS, deliver),
             ("retry", RETRY_SECONDS, retry_registers),
             ("sweep", SWEEP_SECONDS, sweep),
+            ("expire", EXPIRE_SECONDS, expire_uploads),
         )
         self.failing: set[str] = set()
         """Loops whose last round failed."""
@@ -130,17 +132,22 @@ async def retry_registers(tools: Tools) -> bool:
 
 
 async def sweep(tools: Tools) -> bool:
-    """Remove what expired: sessions, uploads, past requests, delivered messages, files no row names."""
+    """Remove what expired: sessions, past requests, delivered messages, files no row names."""
     now = tools.now()
     async with tools.work.writing(LOOP.actor) as tx:
         await forget_expired(tx, now)
         await forget_tries(tx, now)
         await past_requests.forget(tx, now)
         await outbox.forget(tx, now - OUTBOX_KEPT)
-        await drop_expired_uploads(tx, now)
     async with tools.work.reading(LOOP.actor) as tx:
         await sweep_blobs(tx, tools.house.office.safe.blobs, now)
     return False
+
+
+async def expire_uploads(tools: Tools) -> bool:
+    """End uploads whose day is over, and give back the space of what came of them; whether there were any."""
+    async with tools.work.writing(LOOP.actor) as tx:
+        return await drop_expired_uploads(tx, tools.house.office.safe.blobs, tools.now()) > 0
 
 
 async def _act(

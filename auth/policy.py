@@ -61,6 +61,8 @@ class Action(StrEnum):
     READ_DESK = "desk"
 
     CREATE_UPLOAD = "createUpload"
+    SEND_UPLOAD = "sendUpload"
+    """By an upload's own address, whose secret was checked before anything is asked here."""
     USE_UPLOAD = "useUpload"
     ADD_DOCUMENT = "addDocument"
     CORRECT_CLAIM = "correctClaim"
@@ -119,6 +121,8 @@ def require(caller: Caller, action: Action, facts: Facts = None) -> None:
     if rule is _everyone:
         return
     if caller.kind is CallerKind.ANONYMOUS:
+        if rule is _by_address and isinstance(facts, UploadFacts):
+            return
         raise Unauthenticated
     # Reach before right: answering "not you" about a thing the caller may not know of reveals that it exists.
     if not _in_sight(caller, action, facts):
@@ -270,6 +274,9 @@ def _concerns(caller: Caller, facts: Facts) -> bool:
             return False
 
 
+_by_address = _seen_by_both(UploadFacts)
+"""Whoever holds the address, signed in or not; who is signed in must be the one it was given to."""
+
 _NOBODY_IN_PARTICULAR = type(None)
 _RECEIVE = frozenset({Role.RECEIVE})
 _APPRAISE = frozenset({Role.APPRAISE})
@@ -296,6 +303,7 @@ RULES: Mapping[Action, Rule] = {
     Action.END_SESSION: _seen_by_both(_NOBODY_IN_PARTICULAR),
     Action.READ_DESK: _officer(_NOBODY_IN_PARTICULAR),
     Action.CREATE_UPLOAD: _either(_citizen(SubjectFacts), _officer(SubjectFacts, roles=_RECEIVE | _APPROVE)),
+    Action.SEND_UPLOAD: _by_address,
     Action.USE_UPLOAD: _either(_citizen(UploadFacts), _officer(UploadFacts, roles=_RECEIVE | _APPROVE)),
     Action.ADD_DOCUMENT: _citizen(SubjectFacts),
     Action.CORRECT_CLAIM: _citizen(DocumentFacts),

@@ -258,6 +258,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.KeyMissing,
         vault.KeyRingRefused,
         vault.BlobMissing,
+        vault.BlobBusy,
         procedures.CatalogueRefused,
         connectors.RegisterUnreliable,
     }

@@ -47,7 +47,9 @@ from tests import files
 from tests.people import citizen
 from vault.documents import my_documents
 from vault.holding import Holding
-from vault.intake.uploads import Announcement, find_ticket, receive_upload, record_arrival
+from vault.intake.arrivals import Piece, receive
+from vault.intake.legs import Dock
+from vault.intake.uploads import Announcement, find_ticket
 from vault.safe import Safe
 
 T = TypeVar("T")
@@ -130,10 +132,10 @@ class World:
         return Change(dossier, (await self.case(dossier)).dossier.version)
 
     async def upload(self, caller: Caller, type_: str, content: bytes, **about: Any) -> UUID:
-        """Announce and send a PDF. Raises what the announcement raises."""
+        """Announce and send a PDF, or what `media_type` says. Raises what the announcement raises."""
         announcement = Announcement(
             type_,
-            "application/pdf",
+            about.pop("media_type", "application/pdf"),
             len(content),
             hashlib.sha256(content).digest(),
             about.pop("subject", caller.id),
@@ -144,8 +146,8 @@ class World:
         )
         async with self.database.reading(caller.actor) as tx:
             ticket = await find_ticket(tx, caller, announced.id, announced.secret, self.now)
-        arrival = await receive_upload(ticket, files.stream(content), self.safe)
-        await self.write(caller, lambda tx: record_arrival(tx, caller, arrival, self.now))
+        dock = Dock(self.database, self.safe, lambda: self.now)
+        await receive(dock, ticket, Piece(0, files.stream(content), resumable=False))
         return announced.id
 
     async def bring(

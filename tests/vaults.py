@@ -21,7 +21,9 @@ from tests import files
 from vault.deposits import Deposit, deposit
 from vault.disclosure import Disclosure, UnderConsent
 from vault.holding import Holding, Origin
-from vault.intake.uploads import Announcement, create_upload, find_ticket, receive_upload, record_arrival
+from vault.intake.arrivals import Piece, receive
+from vault.intake.legs import Dock
+from vault.intake.uploads import Announcement, create_upload, find_ticket
 from vault.permission.consent import Decision, give_consent
 from vault.permission.notice import Item, PaperWords, Words, notice
 from vault.records import Subject
@@ -75,9 +77,8 @@ class World:
             announced = await create_upload(tx, caller, announcement, self.safe, self.now)
         async with self.database.reading(caller.actor) as tx:
             ticket = await find_ticket(tx, caller, announced.id, announced.secret, self.now)
-        arrival = await receive_upload(ticket, files.stream(content), self.safe)
-        async with self.database.writing(caller.actor) as tx:
-            await record_arrival(tx, caller, arrival, self.now)
+        dock = Dock(self.database, self.safe, lambda: self.now)
+        await receive(dock, ticket, Piece(0, files.stream(content), resumable=False))
         return announced.id
 
     async def deposit(self, caller: Caller, paper: Deposit) -> Holding:

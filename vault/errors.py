@@ -47,6 +47,12 @@ class BlobMissing(Exception):
     code: ClassVar[str] = "BLOB_MISSING"
 
 
+class BlobBusy(Exception):
+    """Another writer holds the file at this moment."""
+
+    code: ClassVar[str] = "BLOB_BUSY"
+
+
 class StorageFailed(Exception):
     """The disk failed, so nothing was kept. `step`: open, write, sync, place, read."""
 
@@ -84,6 +90,15 @@ class UploadFault(StrEnum):
     NOT_ARRIVED = "not_arrived"
     ALREADY_CLAIMED = "already_claimed"
     EXPIRED = "expired"
+    OFFSET = "offset"
+    """The piece does not begin where the upload has got to."""
+    BUSY = "busy"
+    """Another request is sending to this upload at this moment."""
+    CHECKSUM = "checksum"
+    """The piece is not the one its checksum was made of. It alone was dropped."""
+    TOO_MANY_PIECES = "too_many_pieces"
+    TOO_MANY_OPEN = "too_many_open"
+    """Too many uploads, or too many bytes of them, wait to be used. Use or end some of them first."""
 
 
 class UploadRefused(Exception):
@@ -156,6 +171,15 @@ class ConsentFault(StrEnum):
     NOT_GIVEN = "not_given"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    OFFSET = "offset"
+    """The piece does not begin where the upload has got to."""
+    BUSY = "busy"
+    """Another request is sending to this upload at this moment."""
+    CHECKSUM = "checksum"
+    """The piece is not the one its checksum was made of. It alone was dropped."""
+    TOO_MANY_PIECES = "too_many_pieces"
+    TOO_MANY_OPEN = "too_many_open"
+    """Too many uploads, or too many bytes of them, wait to be used. Use or end some of them first."""
     RECEIPT = "receipt"
     """The signed receipt is missing, forged, or says something else than the row."""
     PURPOSE = "purpose"

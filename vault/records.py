@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -104,6 +105,8 @@ class DocumentVersion(Record):
 class Upload(Record):
     """Bytes announced, perhaps arrived, not yet a document. Claimed once, or swept after `expires_at`.
 
+    `wrapped_key` is there from the first piece on, `blob` and `sealed_sha256` once all has arrived.
+
     `sha256` is the keyed index of the announced digest: in clear it would name the paper to whoever has a copy.
     """
 
@@ -128,6 +131,30 @@ class Upload(Record):
     arrived_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UploadLeg(Record):
+    """What one request brought of an upload, sealed by itself, from `start_bytes` on.
+
+    `size_bytes` None: being written, or its writer died. `whole`: its stream was ended; else it was cut after a
+    whole segment by the writer's death.
+    """
+
+    __tablename__ = "upload_legs"
+    __table_args__ = (
+        UniqueConstraint("upload_id", "start_bytes"),
+        Index(
+            "upload_legs_open_idx", "upload_id", unique=True, postgresql_where=sql_text("size_bytes IS NULL")
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    upload_id: Mapped[UUID] = mapped_column(ForeignKey("uploads.id", ondelete="CASCADE"))
+    start_bytes: Mapped[int] = mapped_column(BigInteger)
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    whole: Mapped[bool]
+    blob: Mapped[str]
+    begun_at: Mapped[datetime]
 
 
 class Consent(Record):

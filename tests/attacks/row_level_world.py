@@ -49,6 +49,7 @@ from vault.records import (
     Subject,
     SubjectObject,
     Upload,
+    UploadLeg,
 )
 
 AT = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -214,7 +215,7 @@ def the_rest() -> list[Row]:
         *(note(who, owner) for who, owner in (*owned, ("lan", "filing_ask"), ("lan", "draft_ask"))),
         row(SubjectObject),
         row(Shredding, subject_id=ID["child"]),
-        upload("lan"),
+        *sent(),
         upload("officer_a"),
         row(OutboxMessage),
         row(DossierCounter, day=date(2026, 11, 20)),
@@ -231,6 +232,12 @@ def share(**changes: Any) -> Row:
 
 def note(who: str, owner: str, **changes: Any) -> Row:
     return row(SealedNote, subject_id=ID[who], owner_ref=ID[owner], **changes)
+
+
+def sent() -> tuple[Row, Row]:
+    """An upload of Lan's, and a piece of it: its address alone reaches that."""
+    announced = upload("lan")
+    return announced, row(UploadLeg, upload_id=announced[1]["id"])
 
 
 def upload(who: str) -> Row:

@@ -160,7 +160,7 @@ async def assert_swept(product: Product) -> int:
         work = Database(product.servers.work_url, pool_size=1)
         now = datetime.now(UTC) + timedelta(hours=25)
         async with work.writing(LOOP.actor) as tx:
-            await drop_expired_uploads(tx, now)
+            await drop_expired_uploads(tx, blobs, now)
         for moment in (now, now + GRACE):
             async with work.reading(LOOP.actor) as tx:
                 await sweep_blobs(tx, blobs, moment)

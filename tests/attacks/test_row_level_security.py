@@ -79,6 +79,7 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
         },
     ),
     "uploads": ("created_by", {"lan": {"lan"}, "officer_a": {"officer_a"}}),
+    "upload_legs": ("upload_id", {}),
     "consents": ("id", {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}}),
     "consent_events": (
         "consent_id",

@@ -30,7 +30,9 @@ from tests.size import seed, sized
 from vault.deposits import Deposit, add_version, deposit
 from vault.errors import KeyMissing, TamperedContent
 from vault.holding import Holding, Origin
-from vault.intake.uploads import Announcement, create_upload, find_ticket, receive_upload, record_arrival
+from vault.intake.arrivals import Piece, receive
+from vault.intake.legs import Dock
+from vault.intake.uploads import Announcement, create_upload, find_ticket
 from vault.notes import Note, read_note, write_note
 from vault.opening import open_claims, open_content
 from vault.records import DocumentVersion
@@ -64,9 +66,8 @@ class Vaults:
         async with self.database.writing(person.actor) as tx:
             announced = await create_upload(tx, person.caller, announcement, self.safe, self.now)
             ticket = await find_ticket(tx, person.caller, announced.id, announced.secret, self.now)
-        arrival = await receive_upload(ticket, stream(content), self.safe)
-        async with self.database.writing(person.actor) as tx:
-            await record_arrival(tx, person.caller, arrival, self.now)
+        dock = Dock(self.database, self.safe, lambda: self.now)
+        await receive(dock, ticket, Piece(0, stream(content), resumable=False))
         return announced.id
 
     async def versions(self, person: Somebody, mark: str) -> list[UUID]:

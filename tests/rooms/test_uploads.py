@@ -4,101 +4,40 @@ import asyncio
 import hashlib
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pikepdf
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import ANONYMOUS, Caller, Role
 from auth.errors import AccessDenied, NotFound, Unauthenticated
 from store.database import Database
 from store.identifiers import new_id
-from tests.files import jpeg, jpeg_head, pdf, png, stream
+from tests.files import jpeg, jpeg_head, pdf, png
 from tests.people import Somebody, citizen, officer
+from tests.sending import TYPE, Desk, refused
 from tests.size import sized
 from vault.errors import StorageFailed, SubjectShredded, TamperedContent, UploadFault, UploadRefused
 from vault.intake.inspection import LARGEST_BYTES
 from vault.intake.uploads import (
     LIFETIME,
-    UNCLAIMED_NUMBER,
-    Announced,
     Announcement,
     Claimed,
     claim,
     content_index,
     create_upload,
     find_ticket,
-    receive_upload,
-    record_arrival,
 )
 from vault.safe import Safe
-
-TYPE = "ban-ve-thiet-ke"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """One person and everything an upload of theirs passes through."""
-
-    database: Database
-    safe: Safe
-    owner: AsyncEngine
-    person: Somebody
-    now: datetime
-
-    async def announce(self, content: bytes, media_type: str, **changed: Any) -> Announced:
-        announcement = Announcement(
-            TYPE, media_type, len(content), hashlib.sha256(content).digest(), self.person.subject
-        )
-        async with self.database.writing(self.person.actor) as tx:
-            return await create_upload(
-                tx, self.person.caller, replace(announcement, **changed), self.safe, self.now
-            )
-
-    async def send(self, announced: Announced, content: bytes | AsyncIterator[bytes]) -> None:
-        arriving = stream(content) if isinstance(content, bytes) else content
-        async with self.database.reading(self.person.actor) as tx:
-            ticket = await find_ticket(tx, self.person.caller, announced.id, announced.secret, self.now)
-        arrival = await receive_upload(ticket, arriving, self.safe)
-        async with self.database.writing(self.person.actor) as tx:
-            await record_arrival(tx, self.person.caller, arrival, self.now)
-
-    async def claim(self, upload: UUID, later: timedelta = timedelta(0)) -> Claimed:
-        async with self.database.writing(self.person.actor) as tx:
-            return await claim(tx, self.person.caller, upload, self.now + later)
-
-    async def opened(self, claimed: Claimed) -> bytes:
-        async with self.safe.keys.opened(claimed.subject) as key:
-            version = key.unwrap(claimed.wrapped_key, claimed.id, claimed.id, UNCLAIMED_NUMBER)
-        opening = version.opening()
-        async with self.safe.blobs.reading(claimed.blob) as file:
-            content = b"".join([opening.update(chunk) async for chunk in file.chunks()]) + opening.finish()
-        assert version.open(claimed.sealed_sha256, "sha256") == hashlib.sha256(content).digest()
-        return content
-
-    async def rows(self) -> list[dict[str, Any]]:
-        async with self.owner.begin() as connection:
-            return [dict(row._mapping) for row in await connection.execute(text("SELECT * FROM uploads"))]
-
-    def files(self) -> set[Path]:
-        return {path for path in self.safe.blobs._root.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
 async def desk(database: Database, owner: AsyncEngine, safe: Safe, now: datetime) -> Desk:
     return Desk(database, safe, owner, await citizen(database, safe, now), now)
-
-
-async def refused(attempt: Awaitable[object]) -> UploadFault:
-    with pytest.raises(UploadRefused) as refusal:
-        await attempt
-    return refusal.value.fault
 
 
 LONG_PDF = pdf(
@@ -320,8 +259,8 @@ async def test_without_the_secret_or_the_sender_there_is_no_ticket(
     for attempt in wrong:
         with pytest.raises(NotFound):
             await attempt()
-    with pytest.raises(Unauthenticated):
-        await ticket(ANONYMOUS, announced.id, announced.secret)
+    for bearer in (own, ANONYMOUS):
+        await ticket(bearer, announced.id, announced.secret)
 
 
 async def test_a_stranger_claims_nothing(desk: Desk, safe: Safe, now: datetime) -> None:

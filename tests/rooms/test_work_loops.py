@@ -36,7 +36,7 @@ from vault.errors import BlobMissing
 from vault.permission.consent import withdraw_consent
 from vault.safe import Safe
 from vault.sealing.blobs import new_name
-from vault.sweeping import GRACE
+from vault.sweeping import GRACE, LATE
 
 LAND_REGISTER = "csdl-quoc-gia-dat-dai"
 ROOT = Path(__file__).parents[2]
@@ -250,12 +250,15 @@ async def test_what_is_over_is_swept_and_what_is_not_stays(shop: Shop) -> None:
         await sink.write(b"sealed")
     kept = {row[0] for row in await place.rows("SELECT blob FROM document_versions WHERE blob IS NOT NULL")}
     await loops.sweep(shop.tools)
+    assert not await loops.expire_uploads(shop.tools)
     assert await place.count("sessions") == await place.count("login_states") == 0
     assert [await place.count(name) for name in ("past_requests", "outbox WHERE topic = 'old'")] == [1, 1]
     assert await place.count("uploads") == 2, "the day of what this dossier sent is not over"
     (await blobs.open(orphan)).close()
-    place.now += GRACE + timedelta(seconds=1)
+    place.now += GRACE + LATE
     await loops.sweep(shop.tools)
+    assert await loops.expire_uploads(shop.tools)
+    assert not await loops.expire_uploads(shop.tools)
     assert await place.count("uploads") == 0
     with pytest.raises(BlobMissing):
         await blobs.open(orphan)

@@ -362,3 +362,74 @@ def _edited(content: bytes, edit: list[Any] | None) -> bytes:
         case ["exchange", int(start), int(middle), int(end)]:
             return content[:start] + content[middle:end] + content[start:middle] + content[end:]
     raise AssertionError(edit)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_range_opens_without_what_lies_around_it(size: int) -> None:
+    content, lot = plaintext_of(size), random.Random(size)
+    stream = sealed(content)
+    edges = {0, 1, FIRST - 1, FIRST, FIRST + 1, FIRST + NEXT, FIRST + NEXT + 1, size - 1, size}
+    places = sorted(one for one in edges if 0 <= one <= size)
+    ranges = [(start, stop) for start in places for stop in places if start <= stop]
+    drawn = (sorted((lot.randint(0, size), lot.randint(0, size))) for _ in range(20))
+    ranges += [(start, stop) for start, stop in drawn]
+    for start, stop in ranges:
+        assert opened_range(stream, start, stop, size) == content[start:stop], (start, stop)
+
+
+def test_a_range_reads_its_segments_and_no_others() -> None:
+    content = plaintext_of(1_000_000)
+    stream = sealed(content)
+    span = envelope.span_of(300_000, 400_000, len(content))
+    header = stream[: envelope.HEADER_BYTES]
+    alone = header + bytes(span.sealed_start - len(header)) + stream[span.sealed_start : span.sealed_stop]
+    assert opened_range(alone, 300_000, 400_000, len(content)) == content[300_000:400_000]
+    assert span.sealed_stop - span.sealed_start <= 100_000 + 3 * SEGMENT_BYTES
+
+
+def test_a_range_of_altered_moved_or_shortened_segments_is_refused() -> None:
+    content = plaintext_of(400_000)
+    stream = sealed(content)
+    second = slice(SEGMENT_BYTES, 2 * SEGMENT_BYTES)
+    third = slice(2 * SEGMENT_BYTES, 3 * SEGMENT_BYTES)
+    altered = bytearray(stream)
+    altered[SEGMENT_BYTES + 7] ^= 1
+    moved = bytearray(stream)
+    moved[second], moved[third] = stream[third], stream[second]
+    start, stop = FIRST + 10, FIRST + NEXT - 10
+    for changed in (bytes(altered), bytes(moved), stream[: SEGMENT_BYTES + 100]):
+        with pytest.raises(TamperedContent):
+            opened_range(changed, start, stop, len(content))
+    # Whoever says the stream ends sooner than it does is not believed at its end.
+    for size in (FIRST + NEXT, len(content) - 1):
+        with pytest.raises(TamperedContent):
+            opened_range(stream, size - 10, size, size)
+
+
+def test_a_range_outside_its_stream_is_no_range() -> None:
+    for start, stop in ((-1, 2), (2, 1), (0, 11)):
+        with pytest.raises(ValueError, match="range"):
+            envelope.span_of(start, stop, 10)
+
+
+def test_a_stream_cut_after_a_whole_segment_opens_that_far_and_never_as_a_whole() -> None:
+    content = plaintext_of(FIRST + NEXT + 5)
+    cut = sealed(content)[: 2 * SEGMENT_BYTES]
+    stream = OpeningStream(KEY, PLACE)
+    assert stream.update(cut) + stream.stop() == content[: FIRST + NEXT]
+    for change in (cut[:-1], cut[: SEGMENT_BYTES + 5], cut[:20]):
+        torn = OpeningStream(KEY, PLACE)
+        torn.update(change)
+        with pytest.raises(TamperedContent):
+            torn.stop()
+    with pytest.raises(TamperedContent):
+        opened(cut)
+
+
+def opened_range(stream: bytes, start: int, stop: int, size: int) -> bytes:
+    span = envelope.span_of(start, stop, size)
+    opening = OpeningStream(KEY, PLACE, span.first)
+    opening.update(stream[: envelope.HEADER_BYTES])
+    plain = opening.update(stream[span.sealed_start : span.sealed_stop])
+    plain += opening.finish() if span.at_end else opening.stop()
+    return plain[span.skip :][: stop - start]

@@ -38,6 +38,11 @@ def check_announcement(media_type: str, size_bytes: int) -> None:
         raise UploadRefused(UploadFault.TOO_LARGE)
 
 
+def is_held(media_type: str, size_bytes: int) -> bool:
+    """Whether the inspection keeps the whole in memory until its end."""
+    return media_type == "application/pdf" and size_bytes <= HELD_BYTES
+
+
 def inspection(media_type: str, size_bytes: int) -> Inspection:
     """The inspection for an announced upload. Raises as `check_announcement` does."""
     check_announcement(media_type, size_bytes)
@@ -45,4 +50,4 @@ def inspection(media_type: str, size_bytes: int) -> Inspection:
         return JpegInspection()
     if media_type == "image/png":
         return PngInspection()
-    return HeldPdf() if size_bytes <= HELD_BYTES else PassingPdf()
+    return HeldPdf() if is_held(media_type, size_bytes) else PassingPdf()

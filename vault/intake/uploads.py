@@ -1,4 +1,4 @@
-"""Uploads: announced, streamed in and sealed on the way, then claimed by the one document they become.
+"""Uploads: announced, and claimed by the one document they become. Their bytes come by `vault.intake.arrivals`.
 
 The upload's id becomes the id of that document's version, so what is sealed on arrival stays as it is; until it
 is claimed, the upload counts as its own document, number 0. Only keyed digests are kept: the SHA-256 of a paper
@@ -7,30 +7,32 @@ in clear would tell anyone holding a copy whose paper it is.
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from auth.caller import Caller, CallerKind
 from auth.errors import NotFound
 from auth.facts import SubjectFacts, UploadFacts
 from auth.policy import Action, require
-from store.database import Tx
+from store.database import Actor, Tx
 from store.identifiers import new_id
 from vault.errors import UploadFault, UploadRefused
 from vault.intake import inspection as intake
 from vault.records import Upload
 from vault.safe import Safe
-from vault.sealing.blobs import Sink, new_name
-from vault.sealing.keys import Keys, VersionKey
+from vault.sealing.keys import Keys
 
 LIFETIME: Final = timedelta(hours=24)
 """From announcement to claim; bytes unclaimed by then are swept."""
+
+MOST_OPEN: Final = 100
+MOST_OPEN_BYTES: Final = 1024 * 1024 * 1024
+"""How much one person or officer may have announced and not used yet."""
 
 UNCLAIMED_NUMBER: Final = 0
 """The version number an upload's key is wrapped for until it is claimed."""
@@ -70,17 +72,12 @@ class Ticket:
     media_type: str
     size_bytes: int
     sha256_index: bytes
+    expires_at: datetime
 
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """Bytes judged, sealed and safely on disk, not yet known to the database."""
-
-    upload: UUID
-    blob: str
-    sealed_sha256: bytes
-    wrapped_key: bytes
-    key_generation: int
+    @property
+    def actor(self) -> Actor:
+        """Whoever holds the address, as row-level security sees them: they reach this one upload."""
+        return Actor("upload", self.upload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +110,13 @@ def content_index(keys: Keys, subject: UUID, sha256: bytes) -> bytes:
 async def create_upload(
     tx: Tx, caller: Caller, announcement: Announcement, safe: Safe, now: datetime
 ) -> Announced:
-    """Announce an upload. Raises UploadRefused(MEDIA_TYPE, EMPTY, TOO_LARGE, DIGEST) and what the policy does."""
+    """Announce an upload. Raises UploadRefused(MEDIA_TYPE, EMPTY, TOO_LARGE, DIGEST, TOO_MANY_OPEN) and what the
+    policy does."""
     require(caller, Action.CREATE_UPLOAD, SubjectFacts(announcement.subject))
     intake.check_announcement(announcement.media_type, announcement.size_bytes)
     if len(announcement.sha256) != hashlib.sha256().digest_size:
         raise UploadRefused(UploadFault.DIGEST)
+    await _check_room(tx, caller, announcement.size_bytes, now)
     announced = Announced(new_id(), secrets.token_urlsafe(32), now + LIFETIME)
     row = {
         "id": announced.id,
@@ -139,63 +138,22 @@ async def create_upload(
 
 
 async def find_ticket(tx: Tx, caller: Caller, upload: UUID, secret: str, now: datetime) -> Ticket:
-    """Leave to send the bytes of an announced upload: by its secret, and only by who announced it.
+    """Leave to send the bytes of an announced upload, for whoever holds its secret.
 
-    Raises NotFound (unknown, wrong secret and another's are the same answer), UploadRefused(EXPIRED,
-    ALREADY_ARRIVED). Close the transaction before the bytes come: they may take minutes.
+    The secret alone is enough, so that an upload outlives the session it was announced in; but who is signed in as
+    somebody else than its announcer is refused. Raises NotFound (unknown, wrong secret and another's are the same
+    answer), UploadRefused(EXPIRED). Close the transaction before the bytes come: they may take minutes.
     """
     found = func.upload_by_secret(upload, _hashed(secret)).table_valued(
-        "id", "subject_id", "created_by", "media_type", "size_bytes", "sha256", "arrived_at", "expires_at"
+        "id", "subject_id", "created_by", "media_type", "size_bytes", "sha256", "expires_at"
     )
     row = (await tx.execute(select(found).where(found.c.id.is_not(None)))).one_or_none()
     if row is None:
         raise NotFound
-    require(caller, Action.USE_UPLOAD, UploadFacts(row.created_by))
+    require(caller, Action.SEND_UPLOAD, UploadFacts(row.created_by))
     if row.expires_at <= now:
         raise UploadRefused(UploadFault.EXPIRED)
-    if row.arrived_at is not None:
-        raise UploadRefused(UploadFault.ALREADY_ARRIVED)
-    return Ticket(row.id, row.subject_id, row.media_type, row.size_bytes, row.sha256)
-
-
-async def receive_upload(ticket: Ticket, stream: AsyncIterator[bytes], safe: Safe) -> Arrival:
-    """Judge, seal and keep the bytes as they come; plaintext is never written, memory stays flat.
-
-    Runs outside any transaction; `record_arrival` follows. Raises UploadRefused as soon as a fault shows, or
-    StorageFailed; then nothing is kept. Memory: a few megabytes at any size, except that a PDF of up to 16 MiB
-    is held whole to be read.
-    """
-    async with safe.keys.opened(ticket.subject) as subject_key:
-        key = subject_key.new_version_key(ticket.upload)
-        wrapped = subject_key.wrap(key, ticket.upload, UNCLAIMED_NUMBER)
-        generation = subject_key.generation
-    blob = new_name()
-    async with safe.blobs.writing(blob) as sink:
-        sha256 = await _pour(ticket, stream, key, sink)
-        if content_index(safe.keys, ticket.subject, sha256) != ticket.sha256_index:
-            raise UploadRefused(UploadFault.DIGEST)
-    return Arrival(ticket.upload, blob, key.seal(sha256, "sha256"), wrapped, generation)
-
-
-async def record_arrival(tx: Tx, caller: Caller, arrival: Arrival, now: datetime) -> None:
-    """Tell the database the bytes are there. Raises NotFound, UploadRefused(EXPIRED, ALREADY_ARRIVED).
-
-    Of two arrivals for one upload the first to commit stays; the other's blob is an orphan for the sweep.
-    """
-    row = await _locked(tx, caller, arrival.upload)
-    if row.arrived_at is not None:
-        raise UploadRefused(UploadFault.ALREADY_ARRIVED)
-    if row.expires_at <= now:
-        raise UploadRefused(UploadFault.EXPIRED)
-    await _update(
-        tx,
-        arrival.upload,
-        arrived_at=now,
-        blob=arrival.blob,
-        sealed_sha256=arrival.sealed_sha256,
-        wrapped_key=arrival.wrapped_key,
-        key_generation=arrival.key_generation,
-    )
+    return Ticket(row.id, row.subject_id, row.media_type, row.size_bytes, row.sha256, row.expires_at)
 
 
 async def claim(tx: Tx, caller: Caller, upload: UUID, now: datetime) -> Claimed:
@@ -227,22 +185,16 @@ async def claim(tx: Tx, caller: Caller, upload: UUID, now: datetime) -> Claimed:
     )
 
 
-async def _pour(ticket: Ticket, stream: AsyncIterator[bytes], key: VersionKey, sink: Sink) -> bytes:
-    """Everything from the stream into the sink, sealed; returns its SHA-256."""
-    inspection = intake.inspection(ticket.media_type, ticket.size_bytes)
-    sealing, digest, arrived = key.sealing(), hashlib.sha256(), 0
-    async for chunk in stream:
-        arrived += len(chunk)
-        if arrived > ticket.size_bytes:
-            raise UploadRefused(UploadFault.SIZE)
-        inspection.update(chunk)
-        digest.update(chunk)
-        await sink.write(sealing.update(chunk))
-    if arrived != ticket.size_bytes:
-        raise UploadRefused(UploadFault.SIZE)
-    await inspection.finish()
-    await sink.write(sealing.finish())
-    return digest.digest()
+async def _check_room(tx: Tx, caller: Caller, size_bytes: int, now: datetime) -> None:
+    # Announcements at once would each find room for itself.
+    lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+    await tx.execute(lock, {"name": f"uploads\n{caller.id}"})
+    waiting = select(func.count(), func.coalesce(func.sum(Upload.size_bytes), 0)).where(
+        Upload.created_by == caller.id, Upload.claimed_at.is_(None), Upload.expires_at > now
+    )
+    count, total = (await tx.execute(waiting)).one()
+    if count >= MOST_OPEN or total + size_bytes > MOST_OPEN_BYTES:
+        raise UploadRefused(UploadFault.TOO_MANY_OPEN)
 
 
 async def _locked(tx: Tx, caller: Caller, upload: UUID) -> Upload:

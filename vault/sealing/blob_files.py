@@ -36,16 +36,19 @@ class SealedFile:
 
     def open(self) -> None:
         """Blocking; called by `LocalBlobs.open`."""
-        with self._lock, failing("read"), _missing(), folder_of(self._root, self._name) as folder:
+        with self._lock, failing("read"), missing(), folder_of(self._root, self._name) as folder:
             if not self._closed:
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
                 self._descriptor = os.open(self._name, flags, dir_fd=folder)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The sealed bytes from the first to the last. Raises StorageFailed."""
-        position = 0
-        while chunk := await asyncio.to_thread(self._read, position):
-            position += len(chunk)
+    async def chunks(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The sealed bytes from the first to the last, or those between two places. Raises StorageFailed."""
+        while stop is None or start < stop:
+            most = CHUNK_BYTES if stop is None else min(CHUNK_BYTES, stop - start)
+            chunk = await asyncio.to_thread(self._read, start, most)
+            if not chunk:
+                return
+            start += len(chunk)
             yield chunk
 
     def close(self) -> None:
@@ -56,9 +59,9 @@ class SealedFile:
             if descriptor >= 0:
                 os.close(descriptor)
 
-    def _read(self, position: int) -> bytes:
+    def _read(self, position: int, most: int) -> bytes:
         with self._lock, failing("read"):
-            return os.pread(self._descriptor, CHUNK_BYTES, position)
+            return os.pread(self._descriptor, most, position)
 
 
 class PartFile:
@@ -76,7 +79,7 @@ class PartFile:
         with self._lock, failing("open"):
             if self._abandoned:
                 return
-            self._folder = _make_folder(self._root, self._name)
+            self._folder = make_folder(self._root, self._name)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._name + PART, flags, 0o600, dir_fd=self._folder)
             # Rename replaces silently, so a taken name is refused here; the exclusive part keeps others out.
@@ -146,7 +149,7 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _make_folder(root: Path, name: str) -> int:
+def make_folder(root: Path, name: str) -> int:
     """An open descriptor of the blob's folder, made on the way.
 
     Each level is synced even if it was there: whoever made it may have crashed before syncing it.
@@ -169,7 +172,7 @@ def _descend(folder: int, level: str) -> int:
 
 
 @contextmanager
-def _missing() -> Iterator[None]:
+def missing() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:

@@ -19,6 +19,7 @@ from typing import Final
 
 from vault.errors import BlobMissing, StorageFailed
 from vault.sealing.blob_files import CHUNK_BYTES, PART, PartFile, SealedFile, failing, folder_of, sync_folder
+from vault.sealing.leg_files import LegFile
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _ORPHANS: Final = "orphans.json"
@@ -78,6 +79,26 @@ class LocalBlobs:
             await asyncio.to_thread(file.open)
         except BaseException:
             file.close()
+            raise
+        return file
+
+    async def create(self, name: str) -> LegFile:
+        """A new file, locked for its one writer, in place from the start: see `vault.sealing.leg_files`."""
+        file = LegFile(self._root, _checked(name))
+        try:
+            await file.create()
+        except BaseException:
+            file.drop()
+            raise
+        return file
+
+    async def resume(self, name: str) -> LegFile:
+        """Such a file whose writer died. Raises BlobMissing, or BlobBusy while the writer lives."""
+        file = LegFile(self._root, _checked(name))
+        try:
+            await file.take_over()
+        except BaseException:
+            file.release()
             raise
         return file
 

@@ -32,7 +32,7 @@ _TAG_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _SALT_BYTES: Final = 32
 _PREFIX_BYTES: Final = 7
-_HEADER_BYTES: Final = 1 + _SALT_BYTES + _PREFIX_BYTES
+HEADER_BYTES: Final = 1 + _SALT_BYTES + _PREFIX_BYTES
 _MAX_SEGMENTS: Final = 2**32
 _FORMAT: Final = b"\x01"
 _KEY_FORMAT: Final = b"motlan-key-1"
@@ -69,6 +69,40 @@ class Context:
             self.purpose.encode(),
         )
         return b"".join(struct.pack(">I", len(field)) + field for field in fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which whole segments of a sealed stream hold a range of its plaintext.
+
+    Sealed bytes `sealed_start` up to `sealed_stop` are opened from segment `first` on; `skip` bytes of what comes
+    out lie before the range. `at_end`: the stream's last segment is among them.
+    """
+
+    first: int
+    sealed_start: int
+    sealed_stop: int
+    skip: int
+    at_end: bool
+
+
+def span_of(start: int, stop: int, size: int) -> Span:
+    """The span of plaintext bytes `start` up to `stop` in a stream of `size` bytes of plaintext."""
+    if not 0 <= start <= stop <= size:
+        raise ValueError("a range lies within its stream")
+    # Every segment but the last takes SEGMENT_BYTES of the file; the first one's header counts as plaintext here.
+    room = SEGMENT_BYTES - _TAG_BYTES
+    final = max(size + HEADER_BYTES - 1, HEADER_BYTES) // room
+    first = min((start + HEADER_BYTES) // room, final)
+    last = max(first, min(max(stop + HEADER_BYTES - 1, HEADER_BYTES) // room, final))
+    whole = size + HEADER_BYTES + (final + 1) * _TAG_BYTES
+    return Span(
+        first=first,
+        sealed_start=first * SEGMENT_BYTES if first else HEADER_BYTES,
+        sealed_stop=whole if last == final else (last + 1) * SEGMENT_BYTES,
+        skip=start - max(first * room - HEADER_BYTES, 0),
+        at_end=last == final,
+    )
 
 
 def new_key() -> bytes:
@@ -127,9 +161,9 @@ class SealingStream:
     def __init__(self, key: bytes, context: Context) -> None:
         salt, prefix = os.urandom(_SALT_BYTES), os.urandom(_PREFIX_BYTES)
         self._segments = _Segments(key, salt, prefix, context)
-        self._ready = bytearray([_HEADER_BYTES]) + salt + prefix
+        self._ready = bytearray([HEADER_BYTES]) + salt + prefix
         self._pending = bytearray()
-        self._room = SEGMENT_BYTES - _HEADER_BYTES - _TAG_BYTES
+        self._room = SEGMENT_BYTES - HEADER_BYTES - _TAG_BYTES
 
     def update(self, plaintext: bytes) -> bytes:
         """Take more plaintext; give back sealed bytes, perhaps none yet."""
@@ -153,19 +187,23 @@ class OpeningStream:
     Every byte given back is authentic and in its place, yet only `finish` proves that none is missing: until
     it returns, what came out is a prefix. Raises TamperedContent for truncated, dropped, exchanged, repeated
     or altered segments, trailing data, another key or another context.
+
+    With `first`, takes the stream's header and then its segments from that one on: a range is read without what
+    lies before it. What is outside the range is then neither read nor vouched for.
     """
 
-    def __init__(self, key: bytes, context: Context) -> None:
+    def __init__(self, key: bytes, context: Context, first: int = 0) -> None:
         self._key = key
         self._context = context
+        self._first = first
         self._segments: _Segments | None = None
         self._pending = bytearray()
-        self._size = SEGMENT_BYTES - _HEADER_BYTES
+        self._size = SEGMENT_BYTES - (0 if first else HEADER_BYTES)
 
     def update(self, sealed: bytes) -> bytes:
         """Take more sealed bytes; give back authenticated plaintext, perhaps none yet."""
         self._pending += sealed
-        if self._segments is None and len(self._pending) >= _HEADER_BYTES:
+        if self._segments is None and len(self._pending) >= HEADER_BYTES:
             self._segments = self._read_header()
         opened = bytearray()
         while self._segments is not None and len(self._pending) > self._size:
@@ -180,23 +218,35 @@ class OpeningStream:
             raise TamperedContent
         return self._segments.open(bytes(self._pending), last=True)
 
+    def stop(self) -> bytes:
+        """The whole segment taken last, of a stream that was cut or a range that ends before its stream does.
+
+        Proves what came out to be authentic and in its place, and says nothing of what should follow.
+        """
+        if self._segments is None or len(self._pending) != self._size:
+            raise TamperedContent
+        opened = self._segments.open(bytes(self._pending), last=False)
+        self._pending.clear()
+        self._size = SEGMENT_BYTES
+        return opened
+
     def _read_header(self) -> "_Segments":
-        header = bytes(self._pending[:_HEADER_BYTES])
-        del self._pending[:_HEADER_BYTES]
-        if header[0] != _HEADER_BYTES:
+        header = bytes(self._pending[:HEADER_BYTES])
+        del self._pending[:HEADER_BYTES]
+        if header[0] != HEADER_BYTES:
             raise TamperedContent
         salt, prefix = header[1 : 1 + _SALT_BYTES], header[1 + _SALT_BYTES :]
-        return _Segments(self._key, salt, prefix, self._context)
+        return _Segments(self._key, salt, prefix, self._context, self._first)
 
 
 class _Segments:
     """One stream's derived key and its running segment number; the number and the last mark are the nonce."""
 
-    def __init__(self, key: bytes, salt: bytes, prefix: bytes, context: Context) -> None:
+    def __init__(self, key: bytes, salt: bytes, prefix: bytes, context: Context, first: int = 0) -> None:
         derived = HKDF(SHA256(), KEY_BYTES, salt, context.encode(_STREAM_FORMAT)).derive(key)
         self._cipher = AESGCM(derived)
         self._prefix = prefix
-        self._index = 0
+        self._index = first
 
     def seal(self, segment: bytes, *, last: bool) -> bytes:
         return self._cipher.encrypt(self._nonce(last), segment, None)

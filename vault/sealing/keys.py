@@ -38,13 +38,16 @@ class VersionKey:
     version: UUID
     secret: bytes = field(repr=False)
 
-    def sealing(self) -> SealingStream:
-        """A stream that seals the version's bytes."""
-        return SealingStream(self.secret, self._context("content"))
+    def sealing(self, leg: int = 0) -> SealingStream:
+        """A stream that seals the version's bytes, or those from place `leg` on that arrived by themselves.
 
-    def opening(self) -> OpeningStream:
-        """A stream that opens them again."""
-        return OpeningStream(self.secret, self._context("content"))
+        Each call begins a stream with a key of its own: none is ever continued, so no nonce comes twice.
+        """
+        return SealingStream(self.secret, self._context(_content(leg)))
+
+    def opening(self, leg: int = 0, first: int = 0) -> OpeningStream:
+        """A stream that opens them again, from segment `first` on."""
+        return OpeningStream(self.secret, self._context(_content(leg)), first)
 
     def seal(self, value: bytes, purpose: str) -> bytes:
         """A small value of this version (`claims`, `sha256`)."""
@@ -208,6 +211,10 @@ class Keys:
     def _root_context(self, subject: UUID, generation: int) -> Context:
         purpose = f"subject-key:{generation}"
         return Context(self._keyring.instance, subject, None, None, self._keyring.key_id, purpose)
+
+
+def _content(leg: int) -> str:
+    return f"content:{leg}" if leg else "content"
 
 
 def _key_id(generation: int) -> str:
