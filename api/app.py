@@ -26,6 +26,7 @@ from api.graphql import GraphQLFace, Rules
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
 from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
+from api.tus import uploads
 from api.web.answers import refusal
 from api.web.pages import language_of
 from api.web.shield import Shield
@@ -216,6 +217,7 @@ def _app(
         *logout.routes(server.door),
         *face.routes(),
         *content.routes(house, now),
+        *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *log.routes(house.database),
         *health.routes(house.database, house.office.safe.keys, tokens, loops, now),

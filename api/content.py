@@ -1,15 +1,12 @@
-"""Bytes in and out: uploads by their secret address, downloads by ticket or under a dossier's evidence.
+"""Bytes out: downloads by ticket or under a dossier's evidence, and thumbnails.
 
 Bytes leave only after the transaction that logged their leaving is committed, from the very file it checked.
 Always as an attachment without a name of its own: shown inline, a document of one person's making would run in
-our origin, and file names name people.
+our origin, and file names name people. A thumbnail may be shown: not a byte of it is anybody's but ours.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Final
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -19,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 from api.gateway.requests import Unreadable, refuse_foreign_origin
 from api.journal import log_fault
 from api.oauth.credentials import REFUSED_TOKENS, bad_credentials, caller_from_request, step_up
-from api.web.answers import HARDENED, json_answer, refusal
+from api.web.answers import HARDENED, refusal
+from api.web.ranges import Range, RangeUnmet, asked_range
 from auth.errors import CredentialsConflict, NotFound, StepUpRequired
 from dossiers.desk.opening import open_content
 from resolvers.connections import read_uuid, split_id
@@ -27,32 +25,22 @@ from resolvers.context import Context, House
 from resolvers.problems import BadInput, shaped, top_level
 from store.database import Tx
 from store.identifiers import new_id
-from vault.errors import UploadFault, UploadRefused
-from vault.intake.uploads import find_ticket, receive_upload, record_arrival
-from vault.opening import OpenContent, open_own
-from vault.permission.tickets import spend_ticket
-
-CHUNK_SECONDS: Final = 30.0
-"""The longest pause within an upload."""
+from vault.opening import OpenContent, open_own, reopen_own
+from vault.permission.tickets import Form, Shown, hold_ticket, spend_ticket
+from vault.showing import thumbnails
 
 STATUS: Mapping[str, int] = {
     "UNAUTHENTICATED": 401,
     "STEP_UP_REQUIRED": 401,
     "ACCESS_DENIED": 403,
     "NOT_FOUND": 404,
+    "BAD_INPUT": 400,
+    "UPLOAD_REFUSED": 422,
     "STORAGE_FAILED": 503,
     "DISCLOSURE_BUSY": 503,
     "INTERNAL": 500,
 }
 """Anything else the caller can act on is a conflict with how things stand."""
-
-UPLOAD_STATUS: Mapping[UploadFault, int] = {
-    UploadFault.EXPIRED: 410,
-    UploadFault.ALREADY_ARRIVED: 409,
-    UploadFault.SIZE: 413,
-    UploadFault.TOO_LARGE: 413,
-    UploadFault.MEDIA_TYPE: 415,
-}
 
 ATTACHMENT: Mapping[str, str] = {
     **HARDENED,
@@ -62,140 +50,32 @@ _ENDINGS: Mapping[str, str] = {"application/pdf": "pdf", "image/jpeg": "jpg", "i
 
 
 def routes(house: House, now: Callable[[], datetime]) -> list[Route]:
-    """`PUT /uploads/{id}?key=…`, `GET /documents/{id}/content`."""
+    """`GET /documents/{id}/content` and `/documents/{id}/thumbnail`."""
     bytes_ = _Bytes(house, now)
     return [
-        Route("/uploads/{id:uuid}", bytes_.take, methods=["PUT"]),
         Route("/documents/{id}/content", bytes_.give, methods=["GET"]),
+        Route("/documents/{id}/thumbnail", bytes_.show, methods=["GET"]),
     ]
 
 
-class _Bytes:
-    def __init__(self, house: House, now: Callable[[], datetime]) -> None:
-        self._house = house
-        self._now = now
-
-    async def take(self, request: Request) -> Response:
-        """One upload's bytes, sealed as they come. The same address takes them once."""
-        if request.headers.get("content-encoding", "identity") != "identity":
-            return refusal("NOT_ACCEPTED", "Send the bytes as they are.", 415)
-        context = await self._context(request)
-        if isinstance(context, Response):
-            return context
-        try:
-            await self._receive(request, context)
-        except Exception as error:
-            return _refused(error, context)
-        return json_answer({"received": True}, 201)
-
-    async def give(self, request: Request) -> Response:
-        """The bytes of a document of one's own, or of a piece of evidence."""
-        if request.method != "GET":  # a HEAD would spend the ticket and show nothing for it
-            return refusal("METHOD_NOT_ALLOWED", "Only GET.", 405)
-        context = await self._context(request)
-        if isinstance(context, Response):
-            return context
-        try:
-            content = await self._open(request, context)
-        except Exception as error:
-            return _refused(error, context)
-        return _Attachment(content)
-
-    async def _receive(self, request: Request, context: Context) -> None:
-        caller, safe = context.caller, self._house.office.safe
-        upload: UUID = request.path_params["id"]
-        secret = request.query_params.get("key", "")
-        async with context.reading() as tx:
-            ticket = await find_ticket(tx, caller, upload, secret, context.now)
-        arrival = await receive_upload(ticket, _paced(request.stream()), safe)
-        async with context.writing() as tx:
-            await record_arrival(tx, caller, arrival, self._now())
-
-    async def _open(self, request: Request, context: Context) -> OpenContent:
-        given, opened = request.path_params["id"], list[OpenContent]()
-        kind, _ = split_id(given)
-        try:
-            async with context.writing() as tx:
-                if kind == "Evidence":
-                    evidence, office = read_uuid(given, "Evidence"), self._house.office
-                    opened.append(await open_content(tx, context.caller, evidence, office))
-                else:
-                    ticket = request.query_params.get("ticket", "")
-                    document = read_uuid(given, "Document")
-                    opened.append(await self._open_own(tx, context, document, ticket))
-        except BaseException:
-            # The transaction did not commit: nothing may leave, and the file must not stay open.
-            for content in opened:
-                content.close()
-            raise
-        return opened[0]
-
-    async def _open_own(self, tx: Tx, context: Context, document: UUID, ticket: str) -> OpenContent:
-        safe = self._house.office.safe
-        await spend_ticket(tx, context.caller, document, ticket, safe, context.now)
-        disclosed = await open_own(tx, context.caller, document, safe, context.now)
-        if disclosed.content is None:
-            raise NotFound
-        return disclosed.content
-
-    async def _context(self, request: Request) -> Context | Response:
-        now, origin = self._now(), self._house.public_url
-        try:
-            refuse_foreign_origin(request, origin)
-            caller = await caller_from_request(self._house, request, now)
-        except Unreadable as foreign:
-            return refusal(foreign.code, foreign.message, foreign.status)
-        except (CredentialsConflict, *REFUSED_TOKENS) as refused:
-            face = bad_credentials(refused, self._house, now)
-            answer = refusal(face.code, face.message, face.status)
-            answer.headers.update(face.headers)
-            return answer
-        return Context(self._house, caller, now, str(new_id()))
+async def context_of(house: House, request: Request, now: datetime) -> Context:
+    """Who asks at what moment. Raises Unreadable for another site's page, and for credentials that are not taken."""
+    refuse_foreign_origin(request, house.public_url)
+    try:
+        caller = await caller_from_request(house, request, now)
+    except (CredentialsConflict, *REFUSED_TOKENS) as given:
+        raise bad_credentials(given, house, now) from given
+    return Context(house, caller, now, str(new_id()))
 
 
-class _Attachment(StreamingResponse):
-    """Streams authenticated bytes, and lets go of their file however the sending ends."""
-
-    def __init__(self, content: OpenContent) -> None:
-        name = f"document.{_ENDINGS.get(content.media_type, 'bin')}"
-        headers = {
-            **ATTACHMENT,
-            "Content-Disposition": f'attachment; filename="{name}"',
-            "Content-Length": str(content.size_bytes),
-        }
-        super().__init__(content.stream(), headers=headers, media_type=content.media_type)
-        self._content = content
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._content.close()
-
-
-async def _paced(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The stream, unless it pauses too long: a trickle must not hold a connection for a day."""
-    while True:
-        try:
-            async with asyncio.timeout(CHUNK_SECONDS):
-                piece = await anext(stream)
-        except StopAsyncIteration:
-            return
-        except TimeoutError:
-            raise UploadRefused(UploadFault.SIZE) from None
-        yield piece
-
-
-def _refused(error: Exception, context: Context) -> Response:
+def refused(error: Exception, context: Context, status: int | None = None) -> Response:
     """The HTTP face of a refusal, in the words GraphQL gives it."""
     # A malformed id is an unknown one.
     known = NotFound() if isinstance(error, BadInput) else error
     face = shaped(known, context.language, context.law)
     if face is not None:
-        status = STATUS.get(face.code, 409)
-        if isinstance(error, UploadRefused):
-            status = UPLOAD_STATUS.get(error.fault, 422)
-        return refusal(face.code, face.message, status, retry_after_seconds=face.retry_after_seconds)
+        given = status or STATUS.get(face.code, 409)
+        return refusal(face.code, face.message, given, retry_after_seconds=face.retry_after_seconds)
     told = top_level(known, context.language, context.request_id)
     code = str((told.extensions or {}).get("code"))
     if code == "INTERNAL":
@@ -204,3 +84,154 @@ def _refused(error: Exception, context: Context) -> Response:
     if isinstance(known, StepUpRequired):
         answer.headers.update(step_up(known.acr))
     return answer
+
+
+def unreadable(given: Unreadable) -> Response:
+    """The answer to what is none of ours, with what to bring instead."""
+    answer = refusal(given.code, given.message, given.status)
+    answer.headers.update(given.headers)
+    return answer
+
+
+class _Bytes:
+    def __init__(self, house: House, now: Callable[[], datetime]) -> None:
+        self._house = house
+        self._now = now
+
+    async def give(self, request: Request) -> Response:
+        """The bytes of a document of one's own, or of a piece of evidence; a range of them when asked for one."""
+        return await self._answer(request, self._content)
+
+    async def show(self, request: Request) -> Response:
+        """A thumbnail of a picture of one's own: drawn anew, and logged as the opening it is."""
+        return await self._answer(request, self._thumbnail)
+
+    async def _answer(
+        self, request: Request, act: Callable[[Request, Context], Awaitable[Response]]
+    ) -> Response:
+        if request.method != "GET":  # a HEAD would spend the ticket and show nothing for it
+            return refusal("METHOD_NOT_ALLOWED", "Only GET.", 405)
+        try:
+            context = await context_of(self._house, request, self._now())
+        except Unreadable as foreign:
+            return unreadable(foreign)
+        try:
+            return await act(request, context)
+        except RangeUnmet as unmet:
+            answer = refusal("RANGE_NOT_SATISFIABLE", "There are no such bytes.", 416)
+            answer.headers["Content-Range"] = f"bytes */{unmet.size_bytes}"
+            return answer
+        except Exception as error:
+            return refused(error, context)
+
+    async def _content(self, request: Request, context: Context) -> Response:
+        given = request.path_params["id"]
+        kind, _ = split_id(given)
+
+        async def own(tx: Tx) -> OpenContent:
+            document, ticket = read_uuid(given, "Document"), request.query_params.get("ticket", "")
+            return await self._open_own(tx, context, Shown(document, Form.CONTENT, ticket), request)
+
+        async def evidence(tx: Tx) -> OpenContent:
+            wanted, office = read_uuid(given, "Evidence"), self._house.office
+            return await open_content(tx, context.caller, wanted, office)
+
+        content, span = await self._opened(request, context, evidence if kind == "Evidence" else own)
+        return _Attachment(content, span)
+
+    async def _thumbnail(self, request: Request, context: Context) -> Response:
+        async def own(tx: Tx) -> OpenContent:
+            document = read_uuid(request.path_params["id"], "Document")
+            ticket = request.query_params.get("ticket", "")
+            return await self._open_own(tx, context, Shown(document, Form.THUMBNAIL, ticket), None)
+
+        content, _ = await self._opened(None, context, own)
+        try:
+            if not thumbnails.can_be_shown(content.media_type, content.size_bytes):
+                raise NotFound
+            drawn = await thumbnails.draw_thumbnail(content.stream(), self._house.office.safe.bench)
+        finally:
+            content.close()
+        headers = {**ATTACHMENT, "Content-Disposition": "inline"}
+        return Response(drawn, headers=headers, media_type=thumbnails.MEDIA_TYPE)
+
+    async def _opened(
+        self, request: Request | None, context: Context, do: Callable[[Tx], Awaitable[OpenContent]]
+    ) -> tuple[OpenContent, Range | None]:
+        """What `do` opens, its transaction committed, and the range of it that is asked for."""
+        opened, span = list[OpenContent](), None
+        try:
+            async with context.writing() as tx:
+                opened.append(await do(tx))
+                if request is not None:
+                    # Judged here: what cannot be met spends no ticket and leaves no line in the log.
+                    span = asked_range(request, opened[0].size_bytes, etag(opened[0]))
+        except BaseException:
+            # The transaction did not commit: nothing may leave, and the file must not stay open.
+            for content in opened:
+                content.close()
+            raise
+        return opened[0], span
+
+    async def _open_own(self, tx: Tx, context: Context, shown: Shown, request: Request | None) -> OpenContent:
+        caller, safe, now = context.caller, self._house.office.safe, context.now
+        held = await hold_ticket(tx, caller, shown, safe, now)
+        if held.version is not None:
+            # Spent already, by this session: it may read on, and nothing from the start again.
+            if request is None:
+                raise NotFound
+            content = await reopen_own(tx, caller, shown.document, held.version, safe)
+            if not _is_continued(request, content):
+                raise NotFound
+            return content
+        disclosed = await open_own(tx, caller, shown.document, safe, now)
+        if disclosed.content is None:
+            raise NotFound
+        await spend_ticket(tx, held, disclosed.content.version, now)
+        return disclosed.content
+
+
+def _is_continued(request: Request, content: OpenContent) -> bool:
+    try:
+        if asked_range(request, content.size_bytes, etag(content)) is not None:
+            return True
+    except BaseException:
+        content.close()
+        raise
+    content.close()
+    return False
+
+
+def etag(content: OpenContent) -> str:
+    """Strong: one version's bytes never change."""
+    return f'"{content.version.hex}"'
+
+
+class _Attachment(StreamingResponse):
+    """Streams authenticated bytes, and lets go of their file however the sending ends."""
+
+    def __init__(self, content: OpenContent, span: Range | None) -> None:
+        name = f"document.{_ENDINGS.get(content.media_type, 'bin')}"
+        start, stop = (span.start, span.stop) if span else (0, content.size_bytes)
+        headers = {
+            **ATTACHMENT,
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Length": str(stop - start),
+            "Accept-Ranges": "bytes",
+            "ETag": etag(content),
+        }
+        if span:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{content.size_bytes}"
+        super().__init__(
+            content.stream(start, stop),
+            status_code=206 if span else 200,
+            headers=headers,
+            media_type=content.media_type,
+        )
+        self._content = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._content.close()

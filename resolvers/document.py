@@ -17,7 +17,7 @@ from resolvers.scalars import Json
 from store.database import Tx
 from vault.documents import my_documents
 from vault.holding import Holding, Status
-from vault.permission.tickets import Ticket, issue_ticket
+from vault.permission.tickets import Tickets, issue_tickets
 
 
 @strawberry.type(description="A fact a document states, and where it comes from.")
@@ -124,9 +124,14 @@ class OpenDocumentInput:
     document: strawberry.ID
 
 
-@strawberry.type(description="An address that opens the bytes once, within a minute, for the caller alone.")
+@strawberry.type(
+    description="An address that opens the bytes once, within a minute, for the caller alone. The session that used"
+    " it may read ranges of what it opened until the minute is over. `thumbnailUrl`: a small picture, drawn anew;"
+    " null for what is no picture."
+)
 class OpenDocumentPayload:
     url: str | None
+    thumbnail_url: str | None
     expires_at: datetime | None
     errors: list[UserError]
 
@@ -199,20 +204,26 @@ async def correct(info: AppInfo, input: CorrectClaimInput) -> CorrectClaimPayloa
 async def open_document(info: AppInfo, input: OpenDocumentInput) -> OpenDocumentPayload:  # noqa: A002
     """The bytes leave only when the address is used, and are logged then."""
     context = info.context
-    tickets: list[Ticket] = []
+    tickets: list[Tickets] = []
 
     async def do(tx: Tx) -> UUID:
         wanted = read_uuid(input.document, "Document")
-        tickets.append(await issue_ticket(tx, context.caller, wanted, context.office.safe, context.now))
+        tickets.append(await issue_tickets(tx, context.caller, wanted, context.office.safe, context.now))
         return wanted
 
     made, errors = await context.act("openDocument", input, do)
     if made is not None and not tickets:
         errors = [context.problem(BadInput("idempotencyKey"))]
     if not tickets:
-        return OpenDocumentPayload(url=None, expires_at=None, errors=errors)
-    url = f"{context.house.public_url}/documents/{input.document}/content?ticket={tickets[0].text}"
-    return OpenDocumentPayload(url=url, expires_at=tickets[0].expires_at, errors=errors)
+        return OpenDocumentPayload(url=None, thumbnail_url=None, expires_at=None, errors=errors)
+    address, (made_out,) = f"{context.house.public_url}/documents/{input.document}", tickets
+    shown = made_out.thumbnail
+    return OpenDocumentPayload(
+        url=f"{address}/content?ticket={made_out.content.text}",
+        thumbnail_url=f"{address}/thumbnail?ticket={shown.text}" if shown else None,
+        expires_at=made_out.content.expires_at,
+        errors=errors,
+    )
 
 
 def claims_from(given: Json | None) -> dict[str, object]:

@@ -25,31 +25,38 @@ from vault.holding import Status
 from vault.records import Document, DocumentVersion
 from vault.safe import Safe
 from vault.sealing.blob_files import SealedFile
+from vault.sealing.envelope import HEADER_BYTES, Span, span_of
 from vault.sealing.keys import VersionKey
 
 
 @dataclass(frozen=True, slots=True)
 class OpenContent:
-    """Bytes authenticated to the last one and not yet sent. Streams from the very file that was checked.
+    """Bytes of one version, found whole and not yet sent. Streams from the very file that was checked.
 
-    Whoever holds it either streams it or closes it.
+    Whoever holds it either streams it or closes it. From `reopen_own` only its segments are checked, as they are
+    streamed.
     """
 
     media_type: str
     size_bytes: int
+    version: UUID
     _file: SealedFile = field(repr=False)
     _key: VersionKey = field(repr=False)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The plaintext in order. Only after COMMIT: until then the log row that accounts for it may vanish.
+    async def stream(self, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """The plaintext in order, from `start` up to `stop`. Only after COMMIT: until then the log row that
+        accounts for it may vanish.
 
-        Raises TamperedContent if the file was changed since it was checked.
+        Only the segments the range lies in are read, and each proves itself and its place before any of it is
+        given out. Raises TamperedContent if the file is not as it was sealed.
         """
-        opening = self._key.opening()
+        stop = self.size_bytes if stop is None else stop
         try:
-            async for sealed in self._file.chunks():
-                yield opening.update(sealed)
-            yield opening.finish()
+            async for opened in _opened(self._file, self._key, span_of(start, stop, self.size_bytes)):
+                piece = opened[: stop - start]
+                start += len(piece)
+                if piece:
+                    yield piece
         finally:
             self.close()
 
@@ -102,6 +109,24 @@ async def open_own(tx: Tx, caller: Caller, document_id: UUID, safe: Safe, now: d
     return Disclosed(claims, frozenset(version.disputed), content is not None, content, ledger_id)
 
 
+async def reopen_own(tx: Tx, caller: Caller, document_id: UUID, version_id: UUID, safe: Safe) -> OpenContent:
+    """More of the bytes of a version the caller opened a moment ago, under the log line written then.
+
+    Raises NotFound, DocumentNotUsable when removed since, BlobMissing.
+    """
+    found = await _current(tx, document_id, version_id)
+    if found is None:
+        raise NotFound
+    document, version = found
+    require(caller, Action.OPEN_DOCUMENT, DocumentFacts(document.subject_id, document.issuer_agency))
+    if document.status == Status.REMOVED or version.blob is None or version.media_type is None:
+        raise DocumentNotUsable(document.status)
+    async with safe.keys.opened(document.subject_id) as key:
+        version_key = key.unwrap(version.wrapped_key, document.id, version.id, version.number)
+    file = await safe.blobs.open(version.blob)
+    return OpenContent(version.media_type, version.size_bytes, version.id, file, version_key)
+
+
 def open_claims(version: DocumentVersion, key: VersionKey) -> dict[str, Any]:
     """Every claim of a version, by name. Raises TamperedContent."""
     claims = orjson.loads(key.open(version.claims, "claims"))
@@ -130,14 +155,36 @@ async def open_content(version: DocumentVersion, key: VersionKey, safe: Safe) ->
     except BaseException:
         file.close()
         raise
-    return OpenContent(version.media_type, size_bytes + len(opened), file, key)
+    return OpenContent(version.media_type, size_bytes + len(opened), version.id, file, key)
 
 
-async def _current(tx: Tx, document_id: UUID) -> tuple[Document, DocumentVersion] | None:
+async def _opened(file: SealedFile, key: VersionKey, span: Span) -> AsyncIterator[bytes]:
+    """The plaintext of a span, without what lies before its range."""
+    opening, skip = key.opening(first=span.first), span.skip
+    async for header in file.chunks(0, HEADER_BYTES):
+        opening.update(header)
+    missing = span.sealed_stop - span.sealed_start
+    async for sealed in file.chunks(span.sealed_start, span.sealed_stop):
+        missing -= len(sealed)
+        opened = opening.update(sealed)
+        yield opened[skip:]
+        skip = max(0, skip - len(opened))
+    if missing:
+        raise TamperedContent
+    yield (opening.finish() if span.at_end else opening.stop())[skip:]
+
+
+async def _current(
+    tx: Tx, document_id: UUID, version_id: UUID | None = None
+) -> tuple[Document, DocumentVersion] | None:
+    """The document with its current version, or with this one of its versions."""
+    wanted = (
+        DocumentVersion.number == Document.current if version_id is None else DocumentVersion.id == version_id
+    )
     query = (
         select(Document, DocumentVersion)
         .join(DocumentVersion, DocumentVersion.document_id == Document.id)
-        .where(Document.id == document_id, DocumentVersion.number == Document.current)
+        .where(Document.id == document_id, wanted)
     )
     row = (await tx.execute(query)).one_or_none()
     return (row.Document, row.DocumentVersion) if row else None

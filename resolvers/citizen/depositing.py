@@ -20,7 +20,10 @@ from vault.intake.inspection import LARGEST_BYTES, MEDIA_TYPES
 from vault.intake.uploads import Announcement
 
 
-@strawberry.type(description="Where to send the bytes, once, before it expires.")
+@strawberry.type(
+    description="Where to send the bytes before it expires: by tus 1.0, resumable, or all at once by PUT."
+    " The address alone is the permission: it outlives the session and is shown once."
+)
 class Upload:
     id: strawberry.ID
     url: str
@@ -73,7 +76,11 @@ async def create_upload(info: AppInfo, input: CreateUploadInput) -> CreateUpload
 
     The address holds a secret shown once: a replay under the same key cannot show it again and is refused.
     """
-    context = info.context
+    return await announce(info.context, input)
+
+
+async def announce(context: Context, input: CreateUploadInput) -> CreateUploadPayload:  # noqa: A002
+    """What `createUpload` does, for whoever asks it: the schema or `POST /uploads`."""
     made: list[Upload] = []
 
     async def do(tx: Tx) -> UUID:

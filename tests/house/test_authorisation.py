@@ -14,7 +14,7 @@ ASKING = frozenset({"require", "reach"})
 WITHOUT: Mapping[str, str] = {
     "vault.subjects.shred_newborns": "follows a refusal or withdrawal the policy has allowed; its door looks again",
     "vault.permission.receipt.sign_receipt": "signs what consent has just decided and asked for; reads nothing",
-    "vault.permission.tickets.spend_ticket": "the ticket itself is the permission; it names its caller and document",
+    "vault.permission.tickets.hold_ticket": "the ticket itself is the permission; it names its caller and document",
     "dossiers.case.move_case": "the second half of use cases that have asked; the state table decides",
     "dossiers.case.record_event": "writes down what a use case did",
     "dossiers.desk.flags.flag_reliant": "a loop's, in the filer's name, after a revocation the policy allowed",

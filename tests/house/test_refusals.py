@@ -18,6 +18,7 @@ TABLES = ("PAYLOAD", "TOP_LEVEL", "FAULTS")
 ELSEWHERE: Mapping[str, str] = {
     "api/settings.py": "stops the start: no caller is there yet",
     "api/web/answers.py": "an HTTP body that is no request: answered before GraphQL",
+    "api/web/ranges.py": "bytes asked for that are not there: a question of HTTP, answered by it",
     "api/gateway/requests.py": "an HTTP body that is no request: answered before GraphQL",
     "api/gateway/operations.py": "a text that is no operation: answered before GraphQL",
     "auth/signing.py": "a key file or key set that may not be used: stops the start or the sign-in",

@@ -1,11 +1,16 @@
-"""A ticket opens the bytes of one document once, within a minute, for the caller it was made for.
+"""A ticket opens the bytes of one document, within a minute, for the caller it was made for.
 
-A download that outlives its page needs an address; the address carries ids and a signature, nothing of anyone.
+A download that outlives its page needs an address; the address carries ids and a signature, nothing of anyone. It
+is spent by its first use. For the rest of its minute the session that spent it may go on reading what it opened,
+range by range: one opening, one log line.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
+
+from sqlalchemy import select
 
 from auth.caller import Caller
 from auth.errors import NotFound, TokenRefused
@@ -13,12 +18,20 @@ from auth.facts import DocumentFacts
 from auth.policy import Action, require
 from auth.tokens import CONTENT_TICKET
 from store.database import Tx
+from store.errors import IdempotencyConflict
 from store.identifiers import new_id
 from store.past_requests import Past, recall, remember, request_hash
 from vault.documents import my_document
+from vault.records import DocumentVersion
 from vault.safe import Safe
+from vault.showing.thumbnails import can_be_shown
 
-AUDIENCE = "content"
+
+class Form(StrEnum):
+    """What a ticket opens: the audience it is signed for."""
+
+    CONTENT = "content"
+    THUMBNAIL = "thumbnail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +40,70 @@ class Ticket:
     expires_at: datetime
 
 
-async def issue_ticket(tx: Tx, caller: Caller, document: UUID, safe: Safe, now: datetime) -> Ticket:
+@dataclass(frozen=True, slots=True)
+class Tickets:
+    """`thumbnail` is None for what has no picture to show."""
+
+    content: Ticket
+    thumbnail: Ticket | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A ticket presented, its row held. `version`: what it opened before, in this very session."""
+
+    document: UUID
+    past: Past
+    version: UUID | None
+
+
+async def issue_tickets(tx: Tx, caller: Caller, document: UUID, safe: Safe, now: datetime) -> Tickets:
     """For the caller's own document. Raises NotFound."""
     holding = await my_document(tx, caller, document)
     require(caller, Action.OPEN_DOCUMENT, DocumentFacts(holding.subject))
-    claims = {"sub": str(caller.id), "aud": AUDIENCE, "jti": str(new_id()), "doc": str(document)}
+    kept = select(DocumentVersion.media_type, DocumentVersion.size_bytes)
+    row = (await tx.execute(kept.where(DocumentVersion.id == holding.version))).one()
+    shown = row.media_type is not None and can_be_shown(row.media_type, row.size_bytes)
+    return Tickets(
+        _ticket(caller, document, Form.CONTENT, safe, now),
+        _ticket(caller, document, Form.THUMBNAIL, safe, now) if shown else None,
+    )
+
+
+async def hold_ticket(tx: Tx, caller: Caller, shown: "Shown", safe: Safe, now: datetime) -> Held:
+    """The ticket, held until the transaction ends. Raises NotFound for any but the caller's own for this document,
+    and for one spent in another session."""
+    try:
+        claims = safe.receipts.verify(CONTENT_TICKET, shown.ticket, audience=shown.form, now=now)
+    except TokenRefused as refused:
+        raise NotFound from refused
+    if (claims["sub"], claims["doc"]) != (str(caller.id), str(shown.document)):
+        raise NotFound
+    bound = request_hash([claims["doc"], str(caller.session)])
+    past = Past(f"{caller.kind.value}:{caller.id}", shown.form, UUID(claims["jti"]), bound)
+    try:
+        before = await recall(tx, past)
+    except IdempotencyConflict as elsewhere:
+        raise NotFound from elsewhere
+    return Held(shown.document, past, before.made if before is not None else None)
+
+
+async def spend_ticket(tx: Tx, held: Held, version: UUID, now: datetime) -> None:
+    """Use it up, in the transaction that opens the bytes."""
+    await remember(tx, held.past, version, None, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A ticket as it was presented: for which document, to open it in which form."""
+
+    document: UUID
+    form: Form
+    ticket: str = field(repr=False)
+
+
+def _ticket(caller: Caller, document: UUID, form: Form, safe: Safe, now: datetime) -> Ticket:
+    claims = {"sub": str(caller.id), "aud": str(form), "jti": str(new_id()), "doc": str(document)}
     lifetime = CONTENT_TICKET.longest
     text = safe.receipts.sign(CONTENT_TICKET, claims, lifetime=lifetime, now=now)
     return Ticket(text, now + lifetime)
-
-
-async def spend_ticket(
-    tx: Tx, caller: Caller, document: UUID, ticket: str, safe: Safe, now: datetime
-) -> None:
-    """Use the ticket up, in the transaction that opens the bytes. Raises NotFound for any other one."""
-    try:
-        claims = safe.receipts.verify(CONTENT_TICKET, ticket, audience=AUDIENCE, now=now)
-    except TokenRefused as refused:
-        raise NotFound from refused
-    if (claims["sub"], claims["doc"]) != (str(caller.id), str(document)):
-        raise NotFound
-    spent = Past(
-        f"{caller.kind.value}:{caller.id}", "content", UUID(claims["jti"]), request_hash(claims["doc"])
-    )
-    if await recall(tx, spent) is not None:
-        raise NotFound
-    await remember(tx, spent, document, None, now)

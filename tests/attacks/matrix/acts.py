@@ -72,7 +72,7 @@ def on(planted: Planted, state: str, **more: Any) -> dict[str, Any]:
 
 
 def _papers(planted: Planted) -> dict[str, Act]:
-    land = planted.id("Document", "land")
+    land, scan = planted.id("Document", "land"), planted.id("Document", "passport")
     certified = {"Document.id": land, "Document.origin": "DIGITISED"}
     shared = {
         "Share.code": like("[0-9A-HJKMNP-TV-Z]{26}"),
@@ -98,6 +98,15 @@ def _papers(planted: Planted) -> dict[str, Act]:
         ),
         "correctClaim": Act("correctClaim", {"document": land, "claim": PARCEL, "reason": "sai"}, certified),
         "openDocument": Act("openDocument", {"document": land}, opened),
+        "openDocument picture": Act(
+            "openDocument",
+            {"document": scan},
+            {
+                "OpenDocumentPayload.url": has(ORIGIN, scan, "ticket="),
+                "OpenDocumentPayload.thumbnailUrl": has(f"{ORIGIN}/documents/{scan}/thumbnail?ticket="),
+                "OpenDocumentPayload.expiresAt": has("T03:01"),
+            },
+        ),
         "createShare": Act("createShare", {"document": land, "claims": [PARCEL], "maxUses": 3}, shared),
         "endSession": Act(
             "endSession",

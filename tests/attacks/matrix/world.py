@@ -316,7 +316,8 @@ async def _show(place: World, papers: dict[str, Holding]) -> UUID:
     """A signature to be certified: Lan's passport, of which a scan is held, is to be shown at the counter."""
     lan = place.me
     claims = {"person.full_name@holder": NAMES["owner"], "person.passport_number@holder": "C owner 1"}
-    scan = Deposit(papers["land"].subject, PASSPORT_TYPE, Origin.SELF, claims)
+    picture = await place.upload(lan, PASSPORT_TYPE, files.png(), media_type="image/png")
+    scan = Deposit(papers["land"].subject, PASSPORT_TYPE, Origin.SELF, claims, picture)
     papers["passport"] = await place.write(lan, lambda tx: deposit(tx, lan, scan, place.safe, place.now))
     dossier = await place.open(SIGNATURE)
     await place.bring(dossier, "chung-thuc-chu-ky.c02", "van-ban-can-chung-thuc-chu-ky")

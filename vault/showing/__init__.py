@@ -1,0 +1,1 @@
+"""Papers made small enough to be recognised by, and new from the first byte to the last."""
