@@ -6,7 +6,7 @@ Whoever holds an upload's address acts as the actor `upload`: it reaches that on
 from store.migrations import script
 
 revision = "0050_upload_legs"
-down_revision = "0020_naming_tries"
+down_revision = "0021_apps"
 
 
 def upgrade() -> None:
