@@ -128,9 +128,7 @@ def require(caller: Caller, action: Action, facts: Facts = None) -> None:
     if not _in_sight(caller, action, facts):
         raise NotFound
     rule(caller, facts)
-    # The address is the permission: who holds it needs no sign-in at all.
-    if rule is not _by_address:
-        _require_assurance(caller, SIGNED_IN if action in TRACKING else VAULT)
+    _require_assurance(caller, SIGNED_IN if action in TRACKING else VAULT)
 
 
 def reach(caller: Caller, least: str = VAULT) -> Reach:
@@ -152,6 +150,8 @@ TRACKING = frozenset(
         Action.READ_PROFILE,
         Action.READ_SESSIONS,
         Action.END_SESSION,
+        # Who holds the address needs no sign-in at all.
+        Action.SEND_UPLOAD,
     }
 )
 """What a sign-in by one factor may do: see how one's filings stand, and sign out. Everything else is the vault's

@@ -196,6 +196,7 @@ BY_ONE_FACTOR = {
     Action.READ_PROFILE,
     Action.READ_SESSIONS,
     Action.END_SESSION,
+    Action.SEND_UPLOAD,
 }
 
 
