@@ -29,7 +29,7 @@ from store.checkpoints import LogSigner
 from store.database import Database
 from store.outbox import Message
 from vault.subjects import shred
-from vault.sweeping import drop_expired_uploads, sweep_blobs
+from vault.sweeping import drop_expired_uploads, forget_silent_uploads, sweep_blobs
 
 SEAL_SECONDS: Final = 1.0
 DELIVER_SECONDS: Final = 0.5
@@ -145,9 +145,10 @@ async def sweep(tools: Tools) -> bool:
 
 
 async def expire_uploads(tools: Tools) -> bool:
-    """End uploads whose day is over, and give back the space of what came of them; whether there were any."""
+    """End uploads whose day is over or that fell silent, and give back their space; whether there were any."""
+    blobs, now = tools.house.office.safe.blobs, tools.now()
     async with tools.work.writing(LOOP.actor) as tx:
-        return await drop_expired_uploads(tx, tools.house.office.safe.blobs, tools.now()) > 0
+        return await drop_expired_uploads(tx, blobs, now) + await forget_silent_uploads(tx, blobs, now) > 0
 
 
 async def _act(

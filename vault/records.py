@@ -105,7 +105,7 @@ class DocumentVersion(Record):
 class Upload(Record):
     """Bytes announced, perhaps arrived, not yet a document. Claimed once, or swept after `expires_at`.
 
-    `wrapped_key` is there from the first piece on, `blob` and `sealed_sha256` once all has arrived.
+    `wrapped_key` and `touched_at` are there from the first piece on, `blob` and `sealed_sha256` once all has arrived.
 
     `sha256` is the keyed index of the announced digest: in clear it would name the paper to whoever has a copy.
     """
@@ -128,9 +128,14 @@ class Upload(Record):
     wrapped_key: Mapped[bytes | None]
     key_generation: Mapped[int | None]
     created_at: Mapped[datetime]
+    touched_at: Mapped[datetime | None]
     arrived_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+    __table_args__ = (
+        Index("uploads_touched_at_idx", "touched_at", postgresql_where=sql_text("arrived_at IS NULL")),
+    )
 
 
 class UploadLeg(Record):

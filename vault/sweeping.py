@@ -1,11 +1,14 @@
-"""What was announced and never used, and files no row names: removed without anybody's key."""
+"""What was announced and never used, begun and never gone on with, and files no row names: removed without a key."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import text
 
 from store.database import Tx
+from vault.errors import BlobBusy, BlobMissing
+from vault.intake.uploads import PATIENCE
 from vault.sealing.blobs import LocalBlobs
 
 GRACE: Final = timedelta(hours=24)
@@ -28,7 +31,37 @@ async def drop_expired_uploads(tx: Tx, blobs: LocalBlobs, now: datetime) -> int:
     return len(gone)
 
 
+async def forget_silent_uploads(tx: Tx, blobs: LocalBlobs, now: datetime) -> int:
+    """Forget what arrived of uploads that nobody went on with, some hundreds at a time; returns how many.
+
+    For the loops' role. However slowly, whoever still sends is not silent, and has this long again should their line
+    or our process break. Files go before rows, as above.
+    """
+    found = (
+        await tx.execute(text("SELECT * FROM silent_uploads(:before)"), {"before": now - PATIENCE})
+    ).all()
+    sending = [row.id for row in found if await _being_written(row.open, blobs)]
+    silent = [row for row in found if row.id not in sending]
+    for row in silent:
+        for blob in (*row.ended, *row.open):
+            await blobs.remove(blob)
+    await tx.execute(text("SELECT touch_uploads(:ids, :now)"), {"ids": sending, "now": now})
+    await tx.execute(text("SELECT forget_pieces(:ids)"), {"ids": [row.id for row in silent]})
+    return len(silent)
+
+
 async def sweep_blobs(tx: Tx, blobs: LocalBlobs, now: datetime) -> int:
     """Remove files that no row has named for a day; returns how many. For the loops' role."""
     known = set((await tx.scalars(text("SELECT * FROM known_blobs()"))).all())
     return await blobs.sweep(known, now, GRACE)
+
+
+async def _being_written(names: Sequence[str], blobs: LocalBlobs) -> bool:
+    for name in names:
+        try:
+            (await blobs.resume(name)).release()
+        except BlobBusy:
+            return True
+        except BlobMissing:
+            continue
+    return False

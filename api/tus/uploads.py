@@ -25,7 +25,7 @@ from store.identifiers import new_id
 from vault.errors import UploadFault, UploadRefused
 from vault.intake.arrivals import Piece, end_upload, receive
 from vault.intake.legs import Dock, settle
-from vault.intake.uploads import Ticket, find_ticket
+from vault.intake.uploads import PATIENCE, Ticket, find_ticket
 
 UPLOAD_STATUS: Final[Mapping[UploadFault, int]] = {
     UploadFault.EXPIRED: 410,
@@ -162,7 +162,7 @@ class _Uploads:
 
     async def _tell(self, request: Request, ticket: Ticket, body: Body) -> Response:
         reached = await settle(self._dock, ticket)
-        return _progress(200, ticket, reached, {"Upload-Length": str(ticket.size_bytes)})
+        return self._progress(200, ticket, reached, {"Upload-Length": str(ticket.size_bytes)})
 
     async def _append(self, request: Request, ticket: Ticket, body: Body) -> Response:
         if request.headers.get("content-type") != headers.PIECE:
@@ -174,7 +174,7 @@ class _Uploads:
             headers.checksum(request),
         )
         reached = await receive(self._dock, ticket, piece)
-        return _progress(204, ticket, reached)
+        return self._progress(204, ticket, reached)
 
     async def _replace(self, request: Request, ticket: Ticket, body: Body) -> Response:
         """All of it at once, or nothing."""
@@ -188,10 +188,13 @@ class _Uploads:
         await end_upload(self._dock, ticket)
         return _empty(204)
 
-
-def _progress(status: int, ticket: Ticket, reached: int, more: Mapping[str, str] | None = None) -> Response:
-    told = {"Upload-Offset": str(reached), **headers.expires(ticket.expires_at)}
-    return _empty(status, {**told, **(more or {})})
+    def _progress(
+        self, status: int, ticket: Ticket, reached: int, more: Mapping[str, str] | None = None
+    ) -> Response:
+        """How far it is, and until when that is kept."""
+        waiting = 0 < reached < ticket.size_bytes
+        end = min(self._dock.clock() + PATIENCE, ticket.expires_at) if waiting else ticket.expires_at
+        return _empty(status, {"Upload-Offset": str(reached), **headers.expires(end), **(more or {})})
 
 
 def _empty(status: int, told: Mapping[str, str] | None = None) -> Response:

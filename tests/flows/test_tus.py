@@ -217,7 +217,7 @@ async def test_common_methods_alone_will_do(stage: Stage) -> None:
             )
 
 
-async def test_an_upload_whose_day_is_over_is_gone_and_its_space_back_within_five_minutes(
+async def test_an_upload_given_up_gives_its_space_back_within_five_minutes_and_is_gone_with_its_day(
     stage: Stage, later: Later
 ) -> None:
     me = await stage.citizen("minh-chau")
@@ -226,6 +226,11 @@ async def test_an_upload_whose_day_is_over_is_gone_and_its_space_back_within_fiv
     ((blob,),) = await rows(stage, "SELECT blob FROM upload_legs")
     path = stage.platform.house.office.safe.blobs._root / blob[:2] / blob[2:4] / blob
     assert path.stat().st_size > len(CONTENT) * 99 // 100
+    async with later(timedelta(minutes=5)) as then:
+        assert await expire_uploads(then.platform.loops._tools)
+        assert not path.exists()
+        told = await then.carry(me).browser.head(address, headers=TUS)
+        assert (told.status_code, told.headers["upload-offset"]) == (200, "0")
     async with later(timedelta(hours=24)) as then:
         me = then.carry(me)
         for answer in (
@@ -236,7 +241,6 @@ async def test_an_upload_whose_day_is_over_is_gone_and_its_space_back_within_fiv
             assert answer.status_code == 410
     async with later(timedelta(hours=24, minutes=5)) as then:
         assert await expire_uploads(then.platform.loops._tools)
-        assert not path.exists()
         assert await rows(then, "SELECT count(*) FROM uploads") == [(0,)]
 
 

@@ -61,7 +61,9 @@ async def settle(dock: Dock, ticket: Ticket) -> int:
         for leg in await legs_of(tx, ticket):
             if leg.size_bytes is None:
                 await _recover(tx, row, leg, ticket, dock.safe)
-        return sum(leg.size_bytes or 0 for leg in await legs_of(tx, ticket))
+        reached = sum(leg.size_bytes or 0 for leg in await legs_of(tx, ticket))
+        row.touched_at = dock.clock() if reached else None
+        return reached
 
 
 async def begin_leg(dock: Dock, ticket: Ticket, start: int, *, anew: bool = False) -> Leg:
@@ -84,6 +86,7 @@ async def begin_leg(dock: Dock, ticket: Ticket, start: int, *, anew: bool = Fals
                 blob=file.name, begun_at=dock.clock(),
             )  # fmt: skip
             tx.add(leg)
+            row.touched_at = leg.begun_at
         return Leg(leg.id, start, file, key)
     except BaseException:
         file.drop()
@@ -93,7 +96,8 @@ async def begin_leg(dock: Dock, ticket: Ticket, start: int, *, anew: bool = Fals
 async def close_leg(dock: Dock, ticket: Ticket, leg: Leg, size_bytes: int) -> None:
     """What was written has arrived: its bytes are on disk, its stream is ended. Raises NotFound."""
     async with dock.database.writing(ticket.actor) as tx:
-        await locked(tx, ticket)
+        row = await locked(tx, ticket)
+        row.touched_at = dock.clock()
         closing = update(UploadLeg).where(UploadLeg.id == leg.id).values(size_bytes=size_bytes)
         if await tx.scalar(closing.returning(UploadLeg.id)) is None:
             raise NotFound
@@ -107,7 +111,7 @@ async def drop_legs(dock: Dock, ticket: Ticket, leg: Leg | None = None) -> None:
             tx, [one for one in await legs_of(tx, ticket) if leg is None or one.id == leg.id], dock.safe
         )
         if row is not None and row.arrived_at is None and not await legs_of(tx, ticket):
-            row.wrapped_key = row.key_generation = None
+            row.wrapped_key = row.key_generation = row.touched_at = None
 
 
 async def plaintext(legs: Sequence[UploadLeg], key: VersionKey, safe: Safe) -> AsyncIterator[bytes]:

@@ -30,6 +30,9 @@ from vault.sealing.keys import Keys
 LIFETIME: Final = timedelta(hours=24)
 """From announcement to claim; bytes unclaimed by then are swept."""
 
+PATIENCE: Final = timedelta(minutes=4)
+"""How long pieces are kept that nobody goes on with; then the upload starts at 0 again, at the same address."""
+
 MOST_OPEN: Final = 100
 MOST_OPEN_BYTES: Final = 1024 * 1024 * 1024
 """How much one person or officer may have announced and not used yet."""

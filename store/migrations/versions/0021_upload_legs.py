@@ -5,8 +5,8 @@ Whoever holds an upload's address acts as the actor `upload`: it reaches that on
 
 from store.migrations import script
 
-revision = "0050_upload_legs"
-down_revision = "0021_apps"
+revision = "0021_upload_legs"
+down_revision = "0020_apps"
 
 
 def upgrade() -> None:
@@ -25,6 +25,9 @@ CREATE TABLE upload_legs (
     begun_at timestamptz NOT NULL,
     UNIQUE (upload_id, start_bytes)
 );
+-- When a piece was last begun, ended or asked after; NULL while none is kept.
+ALTER TABLE uploads ADD COLUMN touched_at timestamptz;
+CREATE INDEX uploads_touched_at_idx ON uploads (touched_at) WHERE arrived_at IS NULL;
 -- One writer at a time.
 CREATE UNIQUE INDEX upload_legs_open_idx ON upload_legs (upload_id) WHERE size_bytes IS NULL;
 ALTER TABLE upload_legs ENABLE ROW LEVEL SECURITY;
@@ -61,6 +64,29 @@ CREATE FUNCTION drop_expired_uploads(at timestamptz) RETURNS TABLE (id uuid, blo
         FROM gone
     $$;
 
+-- Uploads nobody has gone on with, held until the round ends; `open` are the files a living writer may still hold.
+CREATE FUNCTION silent_uploads(before timestamptz) RETURNS TABLE (id uuid, ended text[], open text[])
+    SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
+    WITH silent AS (SELECT u.id FROM uploads u
+            WHERE app_kind() = 'loop' AND u.arrived_at IS NULL AND u.touched_at <= silent_uploads.before
+            ORDER BY u.touched_at LIMIT 500 FOR UPDATE SKIP LOCKED)
+    SELECT silent.id,
+        coalesce(array_agg(l.blob) FILTER (WHERE l.size_bytes IS NOT NULL), '{}'),
+        coalesce(array_agg(l.blob) FILTER (WHERE l.blob IS NOT NULL AND l.size_bytes IS NULL), '{}')
+        FROM silent LEFT JOIN upload_legs l ON l.upload_id = silent.id GROUP BY silent.id
+    $$;
+CREATE FUNCTION touch_uploads(uploads uuid[], at timestamptz) RETURNS void
+    SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
+    UPDATE uploads u SET touched_at = touch_uploads.at
+        WHERE app_kind() = 'loop' AND u.touched_at IS NOT NULL AND u.id = ANY (touch_uploads.uploads)
+    $$;
+CREATE FUNCTION forget_pieces(uploads uuid[]) RETURNS void
+    SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
+    DELETE FROM upload_legs l WHERE app_kind() = 'loop' AND l.upload_id = ANY (forget_pieces.uploads);
+    UPDATE uploads u SET touched_at = NULL, wrapped_key = NULL, key_generation = NULL
+        WHERE app_kind() = 'loop' AND u.arrived_at IS NULL AND u.id = ANY (forget_pieces.uploads)
+    $$;
+
 CREATE OR REPLACE FUNCTION known_blobs() RETURNS SETOF text
     STABLE SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
     SELECT v.blob FROM document_versions v WHERE app_kind() = 'loop' AND v.blob IS NOT NULL
@@ -70,6 +96,8 @@ CREATE OR REPLACE FUNCTION known_blobs() RETURNS SETOF text
 """
 
 OPEN = """
-REVOKE ALL ON FUNCTION drop_expired_uploads(timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION drop_expired_uploads(timestamptz) TO motlan_work;
+REVOKE ALL ON FUNCTION drop_expired_uploads(timestamptz), silent_uploads(timestamptz),
+    touch_uploads(uuid[], timestamptz), forget_pieces(uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION drop_expired_uploads(timestamptz), silent_uploads(timestamptz),
+    touch_uploads(uuid[], timestamptz), forget_pieces(uuid[]) TO motlan_work;
 """
