@@ -10,7 +10,7 @@ import logging
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,14 +29,18 @@ from api.process.serving import (
     seconds_since_start,
     serving,
 )
+from api.process.systems import add_system_commands
 from api.settings import Neighbours, Settings, SettingsRefused, neighbours_of, read_settings
+from auth.caller import Role
 from auth.records import Officer
 from auth.signing import KeyRefused
+from auth.systems.registry import Registration
 from procedures.errors import CatalogueRefused
 from procedures.records import Agency
 from sandbox.demo import Seed, seed
 from sandbox.lifeline import SandboxRefused
 from sandbox.supervisor import Addresses, Sandbox
+from sandbox.systems import SystemAccount, system_accounts
 from store.embedded import Servers
 from store.errors import CheckpointRefused, DataFolderRefused, RolesMissing, ServerFailed, WallsBroken
 from vault.errors import KeyRingRefused
@@ -92,8 +96,8 @@ def neighbours_in(addresses: Addresses) -> Neighbours:
     )
 
 
-async def enter_demo(servers: Servers, demo: Seed) -> None:
-    """The demo agencies and their officers. Citizens enrol themselves by signing in."""
+async def enter_demo(servers: Servers, demo: Seed, systems: Iterable[SystemAccount]) -> None:
+    """The demo agencies, their officers and their own software. Citizens enrol themselves by signing in."""
     agencies = [
         Agency(
             id=one.id,
@@ -118,7 +122,18 @@ async def enter_demo(servers: Servers, demo: Seed) -> None:
         )
         for one in demo.officers
     ]
-    await enter_roll(servers, agencies, officers)
+    registrations = [
+        Registration(
+            one.client_id,
+            one.name,
+            one.agency,
+            frozenset(map(Role, one.roles)),
+            frozenset(one.scope),
+            one.keys,
+        )
+        for one in systems
+    ]
+    await enter_roll(servers, agencies, officers, registrations)
 
 
 @asynccontextmanager
@@ -137,7 +152,8 @@ async def open_demo(
         if sandbox_starts is not None:
             addresses = sandbox_starts.result().addresses
             neighbours = neighbours_in(addresses)
-            await enter_demo(servers, seed(addresses.issuer))
+            software = system_accounts(settings.data / "sandbox")
+            await enter_demo(servers, seed(addresses.issuer), software)
         platform = await stack.enter_async_context(open_platform(settings, servers, neighbours))
         await stack.enter_async_context(serving(platform, listening, loops=loops))
         yield platform
@@ -297,6 +313,7 @@ def _parser() -> argparse.ArgumentParser:
     work = verbs.add_parser("work", parents=[common], help="the loops alone: seal, deliver, retry, sweep")
     work.set_defaults(run=lambda given, settings: asyncio.run(_work(given, settings)))
     add_commands(verbs, common)
+    add_system_commands(verbs, common)
     return parser
 
 

@@ -40,6 +40,7 @@ from auth.login import Door
 from auth.oidc import Client, Provider
 from auth.records import Officer
 from auth.signing import SigningKey, import_jwks
+from auth.systems.registry import Registration, rows_of
 from auth.tokens import REGISTER_ANSWER, Tokens, Verifier
 from connectors.registers import Clocks, Registers, open_client
 from dossiers.case import Office
@@ -106,12 +107,21 @@ async def import_law(servers: Servers, files: CatalogueFiles, now: datetime) -> 
         await owner.close()
 
 
-async def enter_roll(servers: Servers, agencies: Iterable[Agency], officers: Iterable[Officer]) -> None:
-    """Write agencies and officers, new or changed; entering them again changes nothing."""
+async def enter_roll(
+    servers: Servers,
+    agencies: Iterable[Agency],
+    officers: Iterable[Officer],
+    systems: Iterable[Registration] = (),
+) -> None:
+    """Write agencies, officers and systems, new or changed; entering them again changes nothing.
+
+    Raises ValueError for a system's registration that would not be safe.
+    """
+    acting = [row for one in systems for row in rows_of(one)]
     owner = Database(servers.owner_url, pool_size=1)
     try:
         async with owner.writing(OWNER) as tx:
-            for row in (*agencies, *officers):
+            for row in (*agencies, *officers, *acting):
                 await tx.merge(row)
     finally:
         await owner.close()

@@ -28,6 +28,7 @@ class Allowance:
 
 GUESSABLE: Final[Mapping[str, Allowance]] = {
     "verifyDocument": Allowance(30, 60),
+    "requestAccess": Allowance(300, 60),
     "recogniseGuardian": Allowance(10, 3_600),
     "identifySubject": Allowance(30, 900),
     "/verify": Allowance(60, 60),

@@ -24,6 +24,23 @@ class Role(StrEnum):
     ADMINISTER = "quan_tri"
 
 
+class GrantKind(StrEnum):
+    """What a person let a system do: the `actions` of RFC 9396."""
+
+    ACCESS = "read_claims"
+    """Read what they approved of a request."""
+    SHARE = "verify"
+    """Verify what a code of theirs is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One person's leave to one system. `id` is the request's or the share's."""
+
+    kind: GrantKind
+    id: UUID
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The person or officer behind one request.
@@ -31,7 +48,8 @@ class Caller:
     `id` is the vault subject of a citizen or the officer's id. `represented` are the subjects a live mandate
     lets a citizen act for, besides themself, with the relation (`parent` …). `language` is `vi` or `en`.
     `person` is the vault subject an officer is in private life, where their account is bound to one: nobody
-    decides in a matter of their own.
+    decides in a matter of their own. `scope`: what an agency's system declared it does; None for people. `grant`: the
+    one thing a request with a grant token is for.
     """
 
     kind: CallerKind
@@ -43,6 +61,8 @@ class Caller:
     session: UUID | None = None
     language: str = "vi"
     person: UUID | None = None
+    scope: frozenset[str] | None = None
+    grant: Grant | None = None
 
     @property
     def subjects(self) -> frozenset[UUID]:

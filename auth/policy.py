@@ -10,7 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from auth.assurance import SIGNED_IN, VAULT, meets
-from auth.caller import Caller, CallerKind, Role
+from auth.caller import Caller, CallerKind, GrantKind, Role
 from auth.errors import AccessDenied, NotFound, StepUpRequired, Unauthenticated
 from auth.facts import (
     ConsentFacts,
@@ -84,6 +84,8 @@ class Action(StrEnum):
     REVOKE_MANDATE = "revokeMandate"
     END_SESSION = "endSession"
     VERIFY_DOCUMENT = "verifyDocument"
+    REQUEST_ACCESS = "requestAccess"
+    READ_GRANTED = "readGranted"
 
     RECEIVE_DOSSIER = "receiveDossier"
     REFUSE_DOSSIER = "refuseDossier"
@@ -128,6 +130,7 @@ def require(caller: Caller, action: Action, facts: Facts = None) -> None:
     if not _in_sight(caller, action, facts):
         raise NotFound
     rule(caller, facts)
+    _require_declared(caller, action)
     _require_assurance(caller, SIGNED_IN if action in TRACKING else VAULT)
 
 
@@ -138,7 +141,7 @@ def reach(caller: Caller, least: str = VAULT) -> Reach:
     _require_assurance(caller, least)
     if caller.kind is CallerKind.CITIZEN:
         return Reach(subjects=caller.subjects)
-    if caller.kind is CallerKind.OFFICER and caller.agency is not None:
+    if caller.kind is CallerKind.OFFICER and caller.agency is not None and _works_the_desk(caller):
         return Reach(agencies=frozenset({caller.agency}))
     return Reach()
 
@@ -157,7 +160,36 @@ TRACKING = frozenset(
 """What a sign-in by one factor may do: see how one's filings stand, and sign out. Everything else is the vault's
 (standards.md §6)."""
 
+GRANTED: Mapping[GrantKind, Action] = {
+    GrantKind.ACCESS: Action.READ_GRANTED,
+    GrantKind.SHARE: Action.VERIFY_DOCUMENT,
+}
+DESK = "desk"
+SCOPES: Mapping[Action, str] = {
+    Action.VERIFY_DOCUMENT: "verify",
+    Action.REQUEST_ACCESS: "access",
+    Action.READ_GRANTED: "access",
+}
+"""What a system must have declared for it; for everything else at the desk, that it works there."""
+UNSCOPED = frozenset({Action.READ_PROCEDURES, Action.READ_SESSIONS, Action.END_SESSION})
+
+
+def _works_the_desk(caller: Caller) -> bool:
+    return caller.grant is None and (caller.scope is None or DESK in caller.scope)
+
+
 Rule = Callable[[Caller, Facts], None]
+
+
+def _require_declared(caller: Caller, action: Action) -> None:
+    """A system does what its registration declared, and with a grant token only what was granted."""
+    if caller.grant is not None and action is not GRANTED[caller.grant.kind]:
+        raise AccessDenied("grant")
+    if caller.scope is None or action in UNSCOPED:
+        return
+    needed = SCOPES.get(action, DESK)
+    if not any(word == needed or word.startswith(f"{needed}:") for word in caller.scope):
+        raise AccessDenied("scope")
 
 
 def _require_assurance(caller: Caller, least: str) -> None:
@@ -247,6 +279,18 @@ def _officer(*kinds: type[object], roles: frozenset[Role] = frozenset(Role)) -> 
     return rule
 
 
+def _system(*kinds: type[object]) -> Rule:
+    """An agency's system: a person at a desk works on dossiers, where the law says what is read."""
+    officer = _officer(*kinds, roles=_DESK)
+
+    def rule(caller: Caller, facts: Facts) -> None:
+        officer(caller, facts)
+        if caller.scope is None:
+            raise AccessDenied("not_a_system")
+
+    return rule
+
+
 def _seen_by_both(*kinds: type[object]) -> Rule:
     """Whoever has the thing in sight, by a fact of its own kind, may read it."""
 
@@ -326,6 +370,8 @@ RULES: Mapping[Action, Rule] = {
     Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.REVOKE_MANDATE: _citizen(MandateFacts),
     Action.VERIFY_DOCUMENT: _officer(_NOBODY_IN_PARTICULAR, ShareFacts, roles=_DESK),
+    Action.REQUEST_ACCESS: _system(_NOBODY_IN_PARTICULAR),
+    Action.READ_GRANTED: _system(_NOBODY_IN_PARTICULAR, ConsentFacts),
     Action.RECEIVE_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
     Action.REFUSE_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
     Action.ASSIGN_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),

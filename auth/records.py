@@ -1,6 +1,7 @@
 """Rows of signing in and acting for others. Names and numbers of people rest in the vault, not here."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, UniqueConstraint
@@ -23,7 +24,10 @@ class Account(Record):
 
 
 class Officer(Record):
-    """A civil servant (cán bộ): code, unit and roles. `external_id` is the account at the officers' provider."""
+    """A civil servant (cán bộ): code, unit and roles. `external_id` is the account at the officers' provider.
+
+    `scope` None: a person. Else this is how an agency's system acts, within what it declared.
+    """
 
     __tablename__ = "officers"
     __table_args__ = (UniqueConstraint("issuer", "external_id"),)
@@ -35,6 +39,19 @@ class Officer(Record):
     agency_id: Mapped[UUID] = mapped_column(index=True)
     roles: Mapped[list[str]]
     active: Mapped[bool] = mapped_column(default=True)
+    scope: Mapped[list[str] | None]
+
+
+class System(Record):
+    """An agency's own software, known by its public keys (RFC 7517 set). It acts as the officer of the same id, whose
+    `scope` says what it declared it does."""
+
+    __tablename__ = "systems"
+
+    id: Mapped[UUID] = mapped_column(ForeignKey("officers.id"), primary_key=True)
+    client_id: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    keys: Mapped[dict[str, Any]]
 
 
 class LoginState(Record):

@@ -86,7 +86,7 @@ async def caller_of(tx: Tx, secret: str, language: str, now: datetime) -> Caller
     if row.kind == CallerKind.CITIZEN:
         return await citizen_of(tx, row, language, now)
     if row.kind == CallerKind.OFFICER:
-        return await _officer(tx, row, language)
+        return await officer_of(tx, row, language)
     return ANONYMOUS
 
 
@@ -152,16 +152,15 @@ async def citizen_of(tx: Tx, session: Row[tuple[object, ...]], language: str, no
     )
 
 
-async def _officer(tx: Tx, session: Row[tuple[object, ...]], language: str) -> Caller:
+async def officer_of(tx: Tx, session: Row[tuple[object, ...]], language: str) -> Caller:
+    """The officer, or agency's system, a live session is for; nobody when they are struck off the roll."""
     officer = (
         await tx.execute(text("SELECT * FROM officer_by_id(:id)"), {"id": session.holder_id})
     ).one_or_none()
     if officer is None or officer.id is None or not officer.active:
         return Caller(CallerKind.ANONYMOUS, language=language)
-    person = await tx.scalar(
-        text("SELECT account_subject(:issuer, :external_id)"),
-        {"issuer": officer.issuer, "external_id": officer.external_id},
-    )
+    account = {"issuer": officer.issuer, "external_id": officer.external_id}
+    person = await tx.scalar(text("SELECT account_subject(:issuer, :external_id)"), account)
     return Caller(
         CallerKind.OFFICER,
         officer.id,
@@ -172,6 +171,7 @@ async def _officer(tx: Tx, session: Row[tuple[object, ...]], language: str) -> C
         session=session.id,
         language=language,
         person=person,
+        scope=frozenset(officer.scope) if officer.scope is not None else None,
     )
 
 

@@ -10,7 +10,7 @@ Replay lists must key on `(iss, jti)`, or for proofs on `(thumbprint, jti)`, nev
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,26 +97,37 @@ class Verifier:
 
         Raises TokenRefused and nothing else, whatever the text is.
         """
+        return self.verify_any((kind,), token, audience=audience, now=now)[1]
+
+    def verify_any(
+        self, kinds: Sequence[TokenKind], token: str, *, audience: str, now: datetime
+    ) -> tuple[TokenKind, dict[str, Any]]:
+        """As `verify`, where one of several kinds may come: which it is, and its claims. Kinds that share a `typ`
+        must exclude each other by their claims. Raises TokenRefused and nothing else."""
         try:
-            return self._verify(kind, token, audience, now)
+            return self._verify(kinds, token, audience, now)
         except Exception:  # text no JSON is made of raises RecursionError, ValueError, UnicodeError
             raise TokenRefused from None
 
-    def _verify(self, kind: TokenKind, token: str, audience: str, now: datetime) -> dict[str, Any]:
+    def _verify(
+        self, kinds: Sequence[TokenKind], token: str, audience: str, now: datetime
+    ) -> tuple[TokenKind, dict[str, Any]]:
         # 1. The text: one spelling only.
         parts = take_apart(token)
         # 2. The header: exactly these members, this algorithm, this kind, a key we know. crit, b64, jwk, jku, x5u
         #    and zip are refused by not being among them.
         header = parts.header
-        if header.keys() != _HEADER_MEMBERS or header["alg"] != ALGORITHM or header["typ"] != kind.typ:
+        fitting = [kind for kind in kinds if kind.typ == header.get("typ")]
+        if header.keys() != _HEADER_MEMBERS or header["alg"] != ALGORITHM or not fitting:
             refuse()
         key = self._keys[header["kid"]]
         # 3. The signature, by jose, over the very octets that were read.
         if not key.verify(parts.signed, parts.signature):
             refuse()
         # 4. What it says.
+        kind = next((one for one in fitting if one.fits(parts.payload)), fitting[0])
         _check_claims(kind, parts.payload, audience, self.issuer, int(now.timestamp()))
-        return parts.payload
+        return kind, parts.payload
 
 
 def verify_proof(
@@ -191,6 +202,12 @@ class Tokens:
         """The claims of a token we issued. Raises TokenRefused."""
         verifier = self._lasting if kind in LASTING else self._verifier
         return verifier.verify(kind, token, audience=audience, now=now)
+
+    def verify_any(
+        self, kinds: Sequence[TokenKind], token: str, *, audience: str, now: datetime
+    ) -> tuple[TokenKind, dict[str, Any]]:
+        """One of several kinds under today's key. Raises TokenRefused."""
+        return self._verifier.verify_any(kinds, token, audience=audience, now=now)
 
     def public_jwks(self) -> dict[str, list[dict[str, str]]]:
         """What others verify our tokens with (RFC 7517): public members only."""

@@ -14,6 +14,7 @@ from strawberry.dataloader import DataLoader
 
 from auth.caller import Caller
 from dossiers import views
+from dossiers.access.requests import SystemRequest, requests_by_id
 from dossiers.case import Office
 from dossiers.figures.recount import Counts, recount_dossiers
 from dossiers.forms import FormState, forms_of
@@ -48,6 +49,9 @@ class Loaders:
         )
         self.consent: DataLoader[UUID, ConsentView | None] = self._loader(
             lambda tx, ids: consents_by_id(tx, caller, ids, now), None
+        )
+        self.system_request: DataLoader[UUID, SystemRequest | None] = self._loader(
+            lambda tx, ids: requests_by_id(tx, caller, ids, now), None
         )
         self.share: DataLoader[UUID, ShareView | None] = self._loader(
             lambda tx, ids: my_shares(tx, caller, ids), None

@@ -171,6 +171,10 @@ def _refused(error: Any, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language))
 
 
+def _access_refused(error: vault.AccessRefused, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language), path=[error.field])
+
+
 def _rate_limited(error: auth.RateLimited, language: str, law: Law) -> UserError:
     said = _said(error, language, retryable=True, seconds=error.seconds)
     return Refused(**said, retry_after_seconds=error.seconds)
@@ -228,6 +232,8 @@ PAYLOAD: dict[type[Exception], Face] = {
     vault.ConsentMissing: _refused,
     vault.DisclosureBusy: _try_again,
     vault.ShareRefused: _refused,
+    vault.AccessRefused: _access_refused,
+    vault.GrantSpent: _refused,
     vault.NumberTaken: _refused,
     vault.StorageFailed: _try_again,
     vault.SubjectShredded: _refused,

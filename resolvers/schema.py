@@ -14,6 +14,7 @@ from resolvers import dossier as dossiers
 from resolvers import planning
 from resolvers import procedure as law
 from resolvers import viewer as viewers
+from resolvers.agencies import access
 from resolvers.citizen import consent as consents
 from resolvers.citizen import depositing, filing, sharing, wards
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
@@ -115,12 +116,15 @@ class Mutation:
     answer_supplement: filing.AnswerSupplementPayload = strawberry.mutation(resolver=filing.answer_supplement)
     object_to_ask: filing.ObjectToAskPayload = strawberry.mutation(resolver=filing.object_to_ask)
     give_consent: consents.GiveConsentPayload = strawberry.mutation(resolver=consents.give_consent)
+    refuse_consent: consents.RefuseConsentPayload = strawberry.mutation(resolver=consents.refuse_consent)
     withdraw_consent: consents.WithdrawConsentPayload = strawberry.mutation(
         resolver=consents.withdraw_consent
     )
     create_share: sharing.CreateSharePayload = strawberry.mutation(resolver=sharing.create_share)
     revoke_share: sharing.RevokeSharePayload = strawberry.mutation(resolver=sharing.revoke_share)
     verify_document: sharing.VerifyDocumentPayload = strawberry.mutation(resolver=sharing.verify_document)
+    request_access: access.RequestAccessPayload = strawberry.mutation(resolver=access.request_access)
+    read_granted: access.ReadGrantedPayload = strawberry.mutation(resolver=access.read_granted)
     recognise_guardian: wards.RecogniseGuardianPayload = strawberry.mutation(
         resolver=wards.recognise_guardian
     )

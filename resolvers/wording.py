@@ -66,6 +66,14 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Không có sự đồng ý còn hiệu lực cho việc xem này.",
         "There is no live consent for this.",
     ),
+    "ACCESS_REFUSED": (
+        "Không được yêu cầu như vậy: thủ tục, loại giấy tờ, thông tin hoặc giới hạn chưa đúng.",
+        "This cannot be asked for: the procedure, kind of document, claims or limits do not fit.",
+    ),
+    "GRANT_SPENT": (
+        "Quyền được cấp đã dùng hết số lần.",
+        "What was granted has been used as often as it may be.",
+    ),
     "NOTHING_TO_ASK": (
         "Mục này không được yêu cầu trong hồ sơ.",
         "This item is not asked for in the dossier.",
@@ -203,6 +211,10 @@ NOTICES: dict[str, tuple[str, str]] = {
     "access_requested": (
         "Có hồ sơ cần bạn đồng ý cho dùng giấy tờ của bạn.",
         "A dossier needs your agreement to use your documents.",
+    ),
+    "access_asked": (
+        "Một hệ thống của cơ quan đề nghị xem giấy tờ của bạn. Bạn quyết định.",
+        "An agency's system asks to see a document of yours. You decide.",
     ),
     "register_healed": (
         "Cơ sở dữ liệu đã trả lời; bạn không cần làm gì thêm.",

@@ -19,7 +19,14 @@ from auth.policy import Action, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
-from vault.errors import ClaimUnknown, ConsentFault, ConsentMissing, DisclosureBusy, DocumentNotUsable
+from vault.errors import (
+    ClaimUnknown,
+    ConsentFault,
+    ConsentMissing,
+    DisclosureBusy,
+    DocumentNotUsable,
+    GrantSpent,
+)
 from vault.holding import Origin, Status
 from vault.opening import Disclosed, open_claims, open_content
 from vault.permission.notice import Item
@@ -48,19 +55,30 @@ class HandedIn:
     """The paper was deposited in this very dossier, for this agency to read."""
 
 
-Basis = UnderConsent | UnderDuty | HandedIn
+@dataclass(frozen=True, slots=True)
+class UnderGrant:
+    """The person's permission to an agency's system, for no dossier: each reading spends one of its uses, unless it
+    is the same request `again`."""
+
+    consent: UUID
+    request: UUID
+    again: bool = False
+
+
+Basis = UnderConsent | UnderDuty | HandedIn | UnderGrant
 
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What an officer asks to see: chosen claims (`concept@role`) of one exact version, for one dossier.
+    """What an officer asks to see: chosen claims (`concept@role`) of one exact version, for one dossier; or a system,
+    under a grant and for none.
 
     `content`: the bytes of the paper too. `purpose` is the opaque purpose the consent was given for.
     """
 
     subject: UUID
-    dossier: UUID
-    requirement: str
+    dossier: UUID | None
+    requirement: str | None
     version: UUID
     claims: frozenset[str]
     purpose: str
@@ -72,7 +90,7 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     """Disclose to the caller's agency, once, logged. Time is the database's, with the offset tests set there.
 
     Raises DisclosureBusy after two seconds behind a withdrawal, ConsentMissing with its fault, NotFound or
-    AccessDenied by policy, ClaimUnknown, DocumentNotUsable, TamperedContent. Every refusal rolls back.
+    AccessDenied by policy, ClaimUnknown, DocumentNotUsable, GrantSpent, TamperedContent. Every refusal rolls back.
     """
     # (1) Wait briefly, never long; and an acknowledged log row must survive the server's crash.
     await tx.execute(
@@ -87,12 +105,14 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     recipient = consent.recipient_agency if consent else caller.agency
     if recipient is None:
         raise NotFound
-    require(caller, Action.OPEN_EVIDENCE, ConsentFacts(disclosure.subject, recipient))
+    require(caller, _action(disclosure.basis), ConsentFacts(disclosure.subject, recipient))
     if consent is not None:
         _check_consent(consent, disclosure, safe, now)
+    # (4) Spend and log before anything is opened: if this cannot be written, nothing is read.
+    await _spend(tx, disclosure.basis)
     document, version = await _load(tx, disclosure)
     whole = _check_coverage(consent, disclosure, document, version)
-    # (4) + (5) Spend and log before anything is opened: if this cannot be written, nothing is read.
+    # (5) The line of the log.
     ledger_id = await ledger.record(tx, caller.actor, _entry(disclosure, document), now)
     if consent is not None:
         tx.add(_use(consent, caller, ledger_id, now))
@@ -112,8 +132,20 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     )
 
 
+def _action(basis: Basis) -> Action:
+    return Action.READ_GRANTED if isinstance(basis, UnderGrant) else Action.OPEN_EVIDENCE
+
+
+async def _spend(tx: Tx, basis: Basis) -> None:
+    """One statement counts a use, so that of fifty at once as many go on as are left. Raises GrantSpent."""
+    if not isinstance(basis, UnderGrant) or basis.again:
+        return
+    if await tx.scalar(text("SELECT spend_access(:id)"), {"id": basis.request}) is None:
+        raise GrantSpent
+
+
 async def _lock_consent(tx: Tx, basis: Basis) -> Consent | None:
-    if not isinstance(basis, UnderConsent):
+    if not isinstance(basis, UnderConsent | UnderGrant):
         return None
     locking = (
         select(Consent)
@@ -163,16 +195,10 @@ async def _load(tx: Tx, disclosure: Disclosure) -> tuple[Document, DocumentVersi
 
     Raises NotFound, DocumentNotUsable, ClaimUnknown.
     """
-    query = (
-        select(Document, DocumentVersion)
-        .join(DocumentVersion, DocumentVersion.document_id == Document.id)
-        .where(DocumentVersion.id == disclosure.version)
-        .execution_options(populate_existing=True)
-    )
-    row = (await tx.execute(query)).one_or_none()
-    if row is None or not row.Document.subject_id == row.DocumentVersion.subject_id == disclosure.subject:
+    found = await _rows(tx, disclosure)
+    if found is None or not found[0].subject_id == found[1].subject_id == disclosure.subject:
         raise NotFound
-    document, version = row.Document, row.DocumentVersion
+    document, version = found
     # A superseded version stays what a dossier pinned; a revoked one attests nothing any more.
     if document.status in (Status.REMOVED, Status.REVOKED):
         raise DocumentNotUsable(document.status)
@@ -181,6 +207,30 @@ async def _load(tx: Tx, disclosure: Disclosure) -> tuple[Document, DocumentVersi
     if disclosure.content and version.blob is None:
         raise DocumentNotUsable("no_content")
     return document, version
+
+
+async def _rows(tx: Tx, disclosure: Disclosure) -> tuple[Document, DocumentVersion] | None:
+    if isinstance(disclosure.basis, UnderGrant):
+        # An agency's walls open for dossiers alone: what a system was granted, a door shows that knows the grant.
+        given = {"request": disclosure.basis.request, "version": disclosure.version}
+        documents = select(Document).from_statement(
+            text("SELECT * FROM granted_document(:request, :version)")
+        )
+        versions = select(DocumentVersion).from_statement(
+            text("SELECT * FROM granted_version(:request, :version)")
+        )
+        fresh = {"populate_existing": True}
+        document: Document | None = await tx.scalar(documents.execution_options(**fresh), given)
+        version: DocumentVersion | None = await tx.scalar(versions.execution_options(**fresh), given)
+        return (document, version) if document is not None and version is not None else None
+    query = (
+        select(Document, DocumentVersion)
+        .join(DocumentVersion, DocumentVersion.document_id == Document.id)
+        .where(DocumentVersion.id == disclosure.version)
+        .execution_options(populate_existing=True)
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return (row.Document, row.DocumentVersion) if row is not None else None
 
 
 def _check_coverage(
@@ -192,7 +242,7 @@ def _check_coverage(
             return True
         case HandedIn() if version.deposited_in == disclosure.dossier and document.origin != Origin.REGISTER:
             return True
-        case UnderConsent() if consent is not None:
+        case UnderConsent() | UnderGrant() if consent is not None:
             items = [one for one in items_of(consent) if _is_about(one, disclosure, document)]
             whole = any(one.whole for one in items)
             named = any(disclosure.claims <= set(one.claims) for one in items)
@@ -220,13 +270,18 @@ def _entry(disclosure: Disclosure, document: Document) -> ledger.Entry:
         claims=tuple(sorted(disclosure.claims)),
         documents=(document.id,),
         dossier_id=disclosure.dossier,
-        consent_id=basis.consent if isinstance(basis, UnderConsent) else None,
+        consent_id=basis.consent if isinstance(basis, UnderConsent | UnderGrant) else None,
         requirement=disclosure.requirement,
         article=basis.article if isinstance(basis, UnderDuty) else None,
     )
 
 
-_NAMES: Mapping[type[Basis], str] = {UnderConsent: "CONSENT", UnderDuty: "LEGAL_DUTY", HandedIn: "OWN"}
+_NAMES: Mapping[type[Basis], str] = {
+    UnderConsent: "CONSENT",
+    UnderGrant: "CONSENT",
+    UnderDuty: "LEGAL_DUTY",
+    HandedIn: "OWN",
+}
 
 
 def _use(consent: Consent, caller: Caller, ledger_id: int, now: datetime) -> ConsentEvent:

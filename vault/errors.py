@@ -203,6 +203,22 @@ class DisclosureBusy(Exception):
     code: ClassVar[str] = "DISCLOSURE_BUSY"
 
 
+class AccessRefused(Exception):
+    """A system may not ask like this. `field`: procedure, type, claims, maxUses, expiresInSeconds, message."""
+
+    code: ClassVar[str] = "ACCESS_REFUSED"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
+
+class GrantSpent(Exception):
+    """A grant has been used as often as it may be: nothing more is disclosed under it."""
+
+    code: ClassVar[str] = "GRANT_SPENT"
+
+
 class ShareRefused(Exception):
     """A code may not be made like this. `field`: claims, max_uses, expires_in_seconds."""
 

@@ -213,14 +213,52 @@ class Share(Record):
     version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id"))
     claims: Mapped[list[str]]
     audience: Mapped[UUID | None]
+    handle: Mapped[str] = mapped_column(unique=True)
     secret_hash: Mapped[bytes] = mapped_column(unique=True)
     uses: Mapped[int] = mapped_column(default=0)
     max_uses: Mapped[int]
-    wrong_tries: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     receipt: Mapped[str]
+
+
+class ShareOpening(Record):
+    """Who has shown a share's code: how often wrongly, and since when rightly. Written by doors alone."""
+
+    __tablename__ = "share_openings"
+
+    share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id", ondelete="CASCADE"), primary_key=True)
+    officer_id: Mapped[UUID] = mapped_column(ForeignKey("officers.id"), primary_key=True)
+    wrong_tries: Mapped[int] = mapped_column(default=0)
+    opened_at: Mapped[datetime | None]
+
+
+class AccessRequest(Record):
+    """An agency's system asks a person for claims of one kind of paper, for one purpose. `subject_id` None: nobody
+    has the number asked for. Given, the consent says exactly what was; `uses` counts what was read under it."""
+
+    __tablename__ = "access_requests"
+    __table_args__ = (
+        Index("access_requests_subject_id_idx", "subject_id", sql_text("id DESC")),
+        Index("access_requests_system_id_idx", "system_id", sql_text("id DESC")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    system_id: Mapped[UUID] = mapped_column(ForeignKey("officers.id"))
+    agency_id: Mapped[UUID]
+    subject_id: Mapped[UUID | None]
+    document_type: Mapped[str]
+    claims: Mapped[list[str]]
+    purpose: Mapped[str]
+    message: Mapped[str]
+    max_uses: Mapped[int]
+    uses: Mapped[int] = mapped_column(default=0)
+    status: Mapped[str] = mapped_column(default="REQUESTED")
+    consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consents.id"))
+    requested_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    polled_at: Mapped[datetime | None]
 
 
 class SealedNote(Record):

@@ -1,7 +1,8 @@
 """Codes a citizen hands to whoever must verify one paper: chosen claims, few uses, a short life.
 
 The code is the permission: whoever holds it and is its audience may redeem it until it is spent, lapses or is
-taken back. It rests only as a hash. `vault.verification` redeems it.
+taken back. It rests only as a hash. Its first characters are a public handle: by it wrong secrets are counted, for
+each who tries them. `vault.verification` redeems it.
 """
 
 import hashlib
@@ -30,6 +31,8 @@ from vault.records import Document, DocumentVersion, Share
 from vault.safe import Safe
 
 CODE_CHARACTERS: Final = 26
+HANDLE_CHARACTERS: Final = 6
+"""The rest is the secret: 100 random bits, with five tries for each who has the handle."""
 MOST_USES: Final = 100
 MOST_CLAIMS: Final = 50
 LONGEST_SECONDS: Final = 7 * 24 * 3600
@@ -91,10 +94,10 @@ async def create_share(tx: Tx, caller: Caller, wanted: NewShare, safe: Safe, now
         version_id=version.id,
         claims=sorted(set(wanted.claims)),
         audience=wanted.audience,
+        handle=handle_of(code),
         secret_hash=code_hash(code),
         uses=0,
         max_uses=wanted.max_uses,
-        wrong_tries=0,
         created_at=now,
         expires_at=now + timedelta(seconds=wanted.expires_in_seconds),
     )
@@ -138,19 +141,28 @@ async def shares_of(tx: Tx, caller: Caller, document_id: UUID) -> tuple[ShareVie
 
 
 def new_code() -> str:
-    """128 random bits in Crockford's base 32: no letters a person mistakes for digits."""
-    number = secrets.randbits(128)
+    """130 random bits in Crockford's base 32: no letters a person mistakes for digits."""
+    number = secrets.randbits(5 * CODE_CHARACTERS)
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(5 * (CODE_CHARACTERS - 1), -1, -5))
 
 
 def code_hash(code: str) -> bytes:
     """What a code is known by, however it was typed: case, spaces, hyphens, and O for 0, I or L for 1."""
-    typed = code.upper().replace("-", "").replace(" ", "").translate(_MISTAKEN)
-    return hashlib.sha256(typed.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(_typed(code).encode("utf-8", "surrogatepass")).digest()
+
+
+def handle_of(code: str) -> str:
+    """Which code it is, without its secret; empty for what has not the length of one."""
+    typed = _typed(code)
+    return typed[:HANDLE_CHARACTERS] if len(typed) == CODE_CHARACTERS and typed.isascii() else ""
 
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISTAKEN = str.maketrans("OIL", "011")
+
+
+def _typed(code: str) -> str:
+    return code.upper().replace("-", "").replace(" ", "").translate(_MISTAKEN)
 
 
 def _check_limits(wanted: NewShare) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, text
 
-from auth.caller import Caller
+from auth.caller import Caller, GrantKind
 from auth.errors import NotFound, TokenRefused
 from auth.facts import ShareFacts
 from auth.policy import Action, require
@@ -25,9 +25,7 @@ from vault.holding import Origin, Status
 from vault.opening import open_claims
 from vault.records import Document, DocumentVersion, Share
 from vault.safe import Safe
-from vault.shares import code_hash, receipt_of
-
-MOST_WRONG_TRIES: Final = 5
+from vault.shares import code_hash, handle_of, receipt_of
 
 
 class Fault(StrEnum):
@@ -70,6 +68,16 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class ShareTerms:
+    """What a code permits whoever has opened it."""
+
+    share: UUID
+    subject: UUID
+    claims: tuple[str, ...]
+    uses_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class PublicStatus:
     """What anyone holding a live code may see: whether the paper stands, never whose it is."""
 
@@ -82,29 +90,31 @@ class PublicStatus:
 
 
 async def redeem(
-    tx: Tx, caller: Caller, code: str, safe: Safe, now: datetime, *, replayed: bool = False
+    tx: Tx, caller: Caller, code: str | None, safe: Safe, now: datetime, *, replayed: bool = False
 ) -> Verdict:
     """Verify a paper by its code, for the caller's agency; spends a use and is logged, whatever comes of it.
 
-    `replayed`: the same request again, judged anew without spending a second use. Raises Unauthenticated or
-    AccessDenied for callers who may verify nothing at all.
+    `code` None: the code the caller's grant names, which they have shown before. `replayed`: the same request
+    again, judged anew without spending a second use. Raises Unauthenticated or AccessDenied for callers who may
+    verify nothing at all.
     """
     # (1) Who may verify at all, before anything about the code is looked at.
     require(caller, Action.VERIFY_DOCUMENT)
     # (2) Lock the share: its other uses and its withdrawal wait for this verdict.
-    secret = code_hash(code)
-    row = await _held(tx, secret)
-    # (3) Audience. A code for another agency looks exactly like none to that agency; its owner's log has it.
-    if row is None or not await _is_for(tx, caller, row, secret):
-        return await _refuse(tx, caller, row, Fault.UNKNOWN, now)
+    row = await _held(tx, code) if code is not None else await _granted(tx, caller)
+    # (3) Audience. A code for another agency looks exactly like none to that agency; its owner's log has it. Who
+    #     guessed at this one too often has lost it.
+    fault = await _opened(tx, caller, row, code, now) if row is not None else Fault.UNKNOWN
     # (4) Withdrawn, lapsed, spent: judged under the lock. Then spend, whatever the checks below find.
+    if row is None or fault is not None:
+        return await _refuse(tx, caller, row, fault or Fault.UNKNOWN, now)
     ended = _ended(row, now, replayed)
-    if ended is None and not (replayed or await _spend(tx, secret, now)):
+    if ended is None and not (replayed or await _spend(tx, row, now)):
         ended = Fault.SPENT
     if ended is not None:
         return await _refuse(tx, caller, row, ended, now)
     # (5) Our signature over the share, and the sealed version still the one it was made for.
-    found = await _shared(tx, secret, now)
+    found = await _shared(tx, row, now)
     if found is None or not _is_authentic(row, found[1], safe, now):
         return await _refuse(tx, caller, row, Fault.ALTERED, now)
     # (6) How the paper stands today; then only the claims chosen, and only of a paper in force.
@@ -113,6 +123,23 @@ async def redeem(
         verdict = replace(verdict, claims=await _chosen(row, *found, safe))
     # (7) Log.
     return replace(verdict, ledger_id=await _log(tx, caller, row, verdict, now))
+
+
+async def open_code(tx: Tx, caller: Caller, code: str, now: datetime) -> ShareTerms | None:
+    """What a live code would tell the caller, for a grant token in its place; spends no use. None for every other
+    code, and the try is counted: commit either way. Raises as `redeem`."""
+    require(caller, Action.VERIFY_DOCUMENT)
+    row = await _held(tx, code)
+    if row is None or await _opened(tx, caller, row, code, now) or _ended(row, now, replayed=False):
+        return None
+    return ShareTerms(row.id, row.subject_id, tuple(row.claims), row.max_uses - row.uses)
+
+
+async def is_open(tx: Tx, caller: Caller, now: datetime) -> bool:
+    """Whether the code the caller's grant names could still be redeemed by them. Spends nothing."""
+    require(caller, Action.VERIFY_DOCUMENT)
+    row = await _granted(tx, caller)
+    return row is not None and _ended(row, now, replayed=False) is None
 
 
 async def public_status(tx: Tx, code: str, now: datetime) -> PublicStatus | None:
@@ -150,8 +177,6 @@ def _is_authentic(row: Share, version: DocumentVersion, safe: Safe, now: datetim
 
 
 def _ended(row: Share, now: datetime, replayed: bool) -> Fault | None:
-    if row.wrong_tries >= MOST_WRONG_TRIES:
-        return Fault.LOCKED
     if row.revoked_at is not None:
         return Fault.WITHDRAWN
     if row.expires_at <= now:
@@ -184,31 +209,47 @@ def _judge(document: Document, version: DocumentVersion, today: date) -> Verdict
     )
 
 
-async def _held(tx: Tx, secret: bytes) -> Share | None:
-    statement = select(Share).from_statement(text("SELECT * FROM hold_share(:secret)"))
+async def _held(tx: Tx, code: str) -> Share | None:
+    """The share of this very code, locked. A wrong secret under its handle is counted against the caller."""
+    statement = select(Share).from_statement(text("SELECT * FROM hold_share(:handle, :secret)"))
     fresh = statement.execution_options(populate_existing=True)
-    row: Share | None = await tx.scalar(fresh, {"secret": secret})
+    row: Share | None = await tx.scalar(fresh, {"handle": handle_of(code), "secret": code_hash(code)})
     return row
 
 
-async def _is_for(tx: Tx, caller: Caller, row: Share, secret: bytes) -> bool:
+async def _granted(tx: Tx, caller: Caller) -> Share | None:
+    """The share the caller's grant names, locked: one whose code they have shown before."""
+    if caller.grant is None or caller.grant.kind is not GrantKind.SHARE:
+        return None
+    statement = select(Share).from_statement(text("SELECT * FROM opened_share(:share)"))
+    fresh = statement.execution_options(populate_existing=True)
+    row: Share | None = await tx.scalar(fresh, {"share": caller.grant.id})
+    return row
+
+
+async def _opened(tx: Tx, caller: Caller, row: Share, code: str | None, now: datetime) -> Fault | None:
+    """Why the code is not the caller's to redeem; None when it is, and from then on they have opened it."""
+    if code is not None:
+        opening = text("SELECT open_share(:share, :secret, :now)")
+        given = {"share": row.id, "secret": code_hash(code), "now": now}
+        if await tx.scalar(opening, given) == "locked":
+            return Fault.LOCKED
     try:
         require(caller, Action.VERIFY_DOCUMENT, ShareFacts(row.subject_id, row.audience))
     except NotFound:
-        await tx.execute(text("SELECT miss_share(:secret)"), {"secret": secret})
-        return False
-    return True
+        return Fault.UNKNOWN
+    return None
 
 
-async def _spend(tx: Tx, secret: bytes, now: datetime) -> bool:
-    spending = text("SELECT id FROM spend_share(:secret, :now)")
-    return (await tx.execute(spending, {"secret": secret, "now": now})).one_or_none() is not None
+async def _spend(tx: Tx, row: Share, now: datetime) -> bool:
+    spending = text("SELECT id FROM spend_share(:share, :now)")
+    return (await tx.execute(spending, {"share": row.id, "now": now})).one_or_none() is not None
 
 
-async def _shared(tx: Tx, secret: bytes, now: datetime) -> tuple[Document, DocumentVersion] | None:
-    given = {"secret": secret, "now": now}
-    documents = select(Document).from_statement(text("SELECT * FROM document_by_share(:secret, :now)"))
-    versions = select(DocumentVersion).from_statement(text("SELECT * FROM version_by_share(:secret, :now)"))
+async def _shared(tx: Tx, row: Share, now: datetime) -> tuple[Document, DocumentVersion] | None:
+    given = {"share": row.id, "now": now}
+    documents = select(Document).from_statement(text("SELECT * FROM document_by_share(:share, :now)"))
+    versions = select(DocumentVersion).from_statement(text("SELECT * FROM version_by_share(:share, :now)"))
     document: Document | None = await tx.scalar(documents, given)
     version: DocumentVersion | None = await tx.scalar(versions, given)
     return (document, version) if document is not None and version is not None else None

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from api.oauth.credentials import only_proof, public_address
 from api.oauth.forms import Form, read_form
+from api.oauth.systems import SystemsDesk
 from api.signin import FrontDoor, send_to_provider
 from api.web.answers import json_answer
 from api.web.pages import Pages
@@ -38,6 +39,7 @@ from auth.assurance import SIGNED_IN, VAULT
 from auth.errors import AppRefused, NonceRequired, ProofReplayed, SignInFailed, TokenRefused
 from auth.login import STARTER, Door, new_challenge
 from auth.oidc import Demand
+from auth.systems.grants import DETAILS_TYPE
 from auth.tokens import Proof
 from dossiers.notices import notify
 
@@ -51,6 +53,10 @@ class AuthorisationServer:
     door: FrontDoor
     apps: Apps
     gate: Gate
+
+    @property
+    def systems(self) -> SystemsDesk:
+        return SystemsDesk(self.door, self.gate)
 
     @property
     def grants(self) -> Mapping[str, Callable[[Form, App, Proof], Awaitable[Granted]]]:
@@ -92,9 +98,11 @@ class AuthorisationServer:
             return pages.harden(PlainTextResponse("", status))
 
     async def token(self, request: Request) -> Response:
-        """Code or refresh token for tokens bound to the key of the proof."""
+        """Code or refresh token, or a system's own statement, for tokens bound to the key of the proof."""
 
         async def do(form: Form) -> Told:
+            if "client_assertion" in form:
+                return await self.systems.token(form, self._proof(request))
             app = self.apps.find(form.get("client_id", ""))
             grant = self.grants.get(form.get("grant_type", ""))
             if grant is None:
@@ -131,6 +139,10 @@ class AuthorisationServer:
 
         return await self._answer(request, do)
 
+    async def introspect(self, request: Request) -> Response:
+        """What a token is worth now, for the system it was given to (RFC 7662)."""
+        return await self._answer(request, self.systems.introspect)
+
     async def metadata(self, request: Request) -> Response:
         """RFC 8414. Under the name of OpenID discovery too, where older libraries look."""
         origin = self.door.origin
@@ -146,9 +158,15 @@ class AuthorisationServer:
                 "scopes_supported": [SCOPE],
                 "response_types_supported": ["code"],
                 "response_modes_supported": ["query"],
-                "grant_types_supported": list(self.grants),
+                "grant_types_supported": [*self.grants, *self.systems.grants],
                 "code_challenge_methods_supported": ["S256"],
-                "token_endpoint_auth_methods_supported": ["none"],
+                "introspection_endpoint": f"{origin}/oauth/introspect",
+                "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+                "token_endpoint_auth_signing_alg_values_supported": ["ES256"],
+                "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+                "introspection_endpoint_auth_signing_alg_values_supported": ["ES256"],
+                "authorization_details_types_supported": [DETAILS_TYPE],
+                "backchannel_token_delivery_modes_supported": ["poll"],
                 "revocation_endpoint_auth_methods_supported": ["none"],
                 "dpop_signing_alg_values_supported": ["ES256"],
                 "authorization_response_iss_parameter_supported": True,
@@ -221,6 +239,7 @@ def routes(server: AuthorisationServer) -> list[Route]:
         Route("/oauth/authorize", server.authorise, methods=["GET"]),
         Route("/oauth/token", server.token, methods=["POST"]),
         Route("/oauth/revoke", server.revoke, methods=["POST"]),
+        Route("/oauth/introspect", server.introspect, methods=["POST"]),
         Route("/.well-known/oauth-authorization-server", server.metadata, methods=["GET"]),
         Route("/.well-known/openid-configuration", server.metadata, methods=["GET"]),
     ]

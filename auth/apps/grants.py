@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, text
 
-from auth.apps.requests import Redeemed
+from auth.apps.requests import SCOPE, Redeemed
 from auth.errors import AppRefused
 from auth.jws.compact import encode
 from auth.login import STARTER
@@ -28,7 +28,8 @@ APP_SESSION_LIFETIME = timedelta(hours=8)
 
 @dataclass(frozen=True, slots=True)
 class AppSession:
-    """A person signed in with an app, as far as its tokens speak of it. `thumbprint` is of the app's key."""
+    """A person signed in with an app, or an agency's system, as far as its tokens speak of it. `thumbprint` is of the
+    key they are bound to; `roles` are a system's (RFC 9068)."""
 
     id: UUID
     subject: UUID
@@ -36,6 +37,8 @@ class AppSession:
     thumbprint: str
     acr: str
     authenticated_at: datetime
+    scope: str = SCOPE
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,13 @@ import strawberry
 
 from auth.errors import NotFound
 from auth.policy import reach
+from dossiers.access.requests import (
+    SystemRequest,
+    give_access,
+    refuse_access,
+    requests_by_id,
+    waiting_requests,
+)
 from dossiers.evidence.approvals import fetch_approved
 from dossiers.evidence.pins import accept_request, request_words
 from dossiers.evidence.withdrawals import withdraw_consent as withdraw
@@ -57,10 +64,15 @@ class Consent(Node):
         return await own_documents(info.context, dict.fromkeys(ids))
 
 
-@strawberry.type(description="Somebody's dossier needs this person's own approval of their own disclosure.")
+@strawberry.type(
+    description="Somebody's dossier, or an agency's system, needs this person's own approval of their own disclosure."
+)
 class AccessRequest(Node):
     status: str
     expires_at: datetime
+    message: str | None = strawberry.field(
+        description="What the officer's screen shows too, when a system asks: compare before agreeing."
+    )
     view: strawberry.Private[ConsentView]
 
     @classmethod
@@ -69,7 +81,19 @@ class AccessRequest(Node):
             id=global_id("AccessRequest", view.id),
             status=view.status.value,
             expires_at=view.requested_at + REQUEST_LASTS,
+            message=None,
             view=view,
+        )
+
+    @classmethod
+    def of_system(cls, asked: SystemRequest) -> "AccessRequest":
+        """`asked.shown`: which paper of the person's would be shown; none when they hold none."""
+        return cls(
+            id=global_id("AccessRequest", asked.view.id),
+            status=asked.view.status.value,
+            expires_at=asked.view.expires_at,
+            message=asked.view.message,
+            view=asked.shown,
         )
 
     @strawberry.field
@@ -182,6 +206,18 @@ class GiveConsentPayload:
 
 
 @strawberry.input
+class RefuseConsentInput:
+    idempotency_key: UUID
+    request: strawberry.ID
+
+
+@strawberry.type
+class RefuseConsentPayload:
+    request: AccessRequest | None
+    errors: list[UserError]
+
+
+@strawberry.input
 class WithdrawConsentInput:
     idempotency_key: UUID
     consent: strawberry.ID
@@ -214,17 +250,19 @@ async def my_consents(info: AppInfo, first: int, after: str | None = None) -> Co
 async def access_requests(info: AppInfo, first: int, after: str | None = None) -> AccessRequestConnection:
     context = info.context
 
-    async def fetch(start: str | None, limit: int) -> Sequence[ConsentView]:
+    async def fetch(start: str | None, limit: int) -> Sequence[AccessRequest]:
+        key = UUID(start) if start else None
         async with context.reading() as tx:
-            key = UUID(start) if start else None
-            return await consents.my_requests(tx, context.caller, key, limit, context.now)
+            theirs = await consents.my_requests(tx, context.caller, key, limit, context.now)
+            systems = await waiting_requests(tx, context.caller, key, limit, context.now)
+        both = [*map(AccessRequest.of, theirs), *map(AccessRequest.of_system, systems)]
+        return sorted(both, key=lambda one: one.view.id, reverse=True)[:limit]
 
     rows, page = await page_of(
-        context.house.cursors, "accessRequests", first, after, fetch, lambda row: str(row.id)
+        context.house.cursors, "accessRequests", first, after, fetch, lambda row: str(row.view.id)
     )
     edges = [
-        AccessRequestEdge(node=AccessRequest.of(row), cursor=cursor)
-        for row, cursor in zip(rows, page.cursors, strict=True)
+        AccessRequestEdge(node=row, cursor=cursor) for row, cursor in zip(rows, page.cursors, strict=True)
     ]
     return AccessRequestConnection(edges=edges, page_info=page.info)
 
@@ -248,21 +286,40 @@ async def data_usage(info: AppInfo, first: int, after: str | None = None) -> Dat
 
 
 async def give_consent(info: AppInfo, input: GiveConsentInput) -> GiveConsentPayload:  # noqa: A002
-    """Approve one's own disclosure in somebody else's dossier."""
+    """Approve one's own disclosure, in somebody else's dossier or to an agency's system."""
     context = info.context
+    caller, office, now = context.caller, context.office, context.now
+    for_a_dossier = False
 
     async def do(tx: Tx) -> UUID:
-        request = read_uuid(input.request, "AccessRequest")
-        given = await accept_request(
-            tx, context.caller, request, input.consent.notice_sha256, context.office, context.now
-        )
-        return given.id
+        nonlocal for_a_dossier
+        request, sha256 = read_uuid(input.request, "AccessRequest"), input.consent.notice_sha256
+        if await requests_by_id(tx, caller, [request], now):
+            return await give_access(tx, caller, request, sha256, office, now)
+        for_a_dossier = True
+        return (await accept_request(tx, caller, request, sha256, office, now)).id
 
     made, errors = await context.act("giveConsent", input, do)
-    if made is not None:
+    if made is not None and for_a_dossier:
         house = context.house
         await fetch_approved(house.database, house.registers, context.caller, made, house.office, context.now)
     return GiveConsentPayload(consent=await own_consent(context, made), errors=errors)
+
+
+async def refuse_consent(info: AppInfo, input: RefuseConsentInput) -> RefuseConsentPayload:  # noqa: A002
+    """Say no. It is kept as such, and nobody need wait for the request to lapse."""
+    context = info.context
+    caller, now = context.caller, context.now
+
+    async def do(tx: Tx) -> UUID:
+        request = read_uuid(input.request, "AccessRequest")
+        if await requests_by_id(tx, caller, [request], now):
+            return await refuse_access(tx, caller, request, now)
+        return (await consents.refuse_consent(tx, caller, request, now)).id
+
+    made, errors = await context.act("refuseConsent", input, do)
+    refused = await own_request(context, made) if made is not None else None
+    return RefuseConsentPayload(request=refused, errors=errors)
 
 
 async def withdraw_consent(info: AppInfo, input: WithdrawConsentInput) -> WithdrawConsentPayload:  # noqa: A002
@@ -284,6 +341,9 @@ async def own_consent(context: Context, key: UUID | None) -> Consent | None:
 
 
 async def own_request(context: Context, key: UUID) -> AccessRequest | None:
+    asked = await context.load.system_request.load(key)
+    if asked is not None:
+        return AccessRequest.of_system(asked)
     view = await context.load.consent.load(key)
     return AccessRequest.of(view) if view is not None else None
 

@@ -87,7 +87,9 @@ class RevokeSharePayload:
 @strawberry.input
 class VerifyDocumentInput:
     idempotency_key: UUID
-    code: str
+    code: str | None = strawberry.field(
+        default=None, description="Left out with a grant token, which names it."
+    )
 
 
 @strawberry.type
@@ -139,6 +141,8 @@ async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDo
     context = info.context
 
     async def do(tx: Tx, replayed: bool) -> tuple[VaultVerdict, int]:
+        if (input.code is None) == (context.caller.grant is None):
+            raise BadInput("code")
         verdict = await redeem(
             tx, context.caller, input.code, context.office.safe, context.now, replayed=replayed
         )

@@ -1,0 +1,1 @@
+"""What agencies' systems ask people for outside any dossier here, and what people answer."""
