@@ -80,7 +80,7 @@ class Sandbox:
         slow_seconds: float = 10.0,
         clock_offset: timedelta = timedelta(0),
     ) -> None:
-        self._folder = folder.resolve()
+        self.folder = folder.resolve()
         self._redirect_uri = redirect_uri
         self._slow_seconds = slow_seconds
         self._clock_offset = clock_offset
@@ -90,7 +90,7 @@ class Sandbox:
 
     async def __aenter__(self) -> Self:
         refuse_production()
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             for role in ("identity", "registers"):
                 self._children[role] = self._prepare(role)
@@ -139,7 +139,7 @@ class Sandbox:
         await self.set_mode(EVERY_DATABASE, "up")
 
     def _prepare(self, role: str) -> _Child:
-        folder = self._folder / role
+        folder = self.folder / role
         folder.mkdir(mode=0o700, exist_ok=True)
         listening = _listen(_kept_port(folder))
         (folder / "port").write_text(str(listening.getsockname()[1]), encoding="ascii")
@@ -197,9 +197,7 @@ class Sandbox:
                 (await client.get(f"{identity.address}/healthz")).raise_for_status()
                 jwks = (await client.get(f"{registers.address}/jwks.json")).raise_for_status().json()
         except httpx2.HTTPError as error:
-            raise SandboxRefused(
-                f"a sandbox process did not start; see the logs in {self._folder}"
-            ) from error
+            raise SandboxRefused(f"a sandbox process did not start; see the logs in {self.folder}") from error
         return Addresses(
             issuer=identity.address,
             citizen_client=CITIZEN_CLIENT,

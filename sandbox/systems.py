@@ -13,7 +13,7 @@ from sandbox.keys import load_or_create, public_jwks
 from sandbox.people import MARK
 
 ROLES: Final = (RECEIVE, APPRAISE, APPROVE)
-SCOPE: Final = ("desk", "verify", "access:giay-khai-sinh", "access:xac-nhan-tinh-trang-hon-nhan")
+SCOPE: Final = ("desk", "verify", "access:giay-khai-sinh", "access:giay-phep-xay-dung")
 
 
 @dataclass(frozen=True, slots=True)

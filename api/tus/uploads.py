@@ -161,7 +161,7 @@ class _Uploads:
         )
 
     async def _tell(self, request: Request, ticket: Ticket, body: Body) -> Response:
-        reached = await settle(self._dock, ticket)
+        reached = await settle(self._dock, ticket, asked=True)
         return self._progress(200, ticket, reached, {"Upload-Length": str(ticket.size_bytes)})
 
     async def _append(self, request: Request, ticket: Ticket, body: Body) -> Response:

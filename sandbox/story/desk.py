@@ -1,4 +1,4 @@
-"""Officers' side: the counter, the desk and the decision, each by an officer of that role."""
+"""Agencies' side: the counter, the desk and the decision, each by an officer of that role; and their software."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from sandbox.story import papers
 from sandbox.story.browser import Browser
 from sandbox.story.catalogue import Catalogue, Facts
 from sandbox.story.citizen import with_outcome
+from sandbox.story.software import Software
 
 RECEIVING: Final = "tiep-nhan"
 APPRAISING: Final = "tham-dinh"
@@ -48,15 +49,25 @@ class About:
 class Desk:
     """The officers of every agency, each signing in when first needed."""
 
-    def __init__(self, browser: Callable[[], Browser], catalogue: Catalogue, on: date) -> None:
+    def __init__(
+        self,
+        browser: Callable[[], Browser],
+        software: Callable[[str], Software],
+        catalogue: Catalogue,
+        on: date,
+    ) -> None:
         self._browser = browser
+        self._software = software
         self._catalogue = catalogue
         self._on = on
         self._officers: dict[str, Browser] = {}
+        self._installed: dict[str, Software] = {}
 
     async def close(self) -> None:
         for browser in self._officers.values():
             await browser.close()
+        for software in self._installed.values():
+            await software.close()
 
     async def officer(self, agency: Facts, desk: str) -> Browser:
         login = f"{_KEY_BY_CODE[agency['code']]}.{desk}"
@@ -126,11 +137,12 @@ class Desk:
             requirement=requirement, legalReason=legal_reason, text="Cần đối chiếu bản gốc (thử nghiệm)",
         )  # fmt: skip
 
-    async def verify(self, agency: Facts, code: str) -> Facts:
-        officer = await self.officer(agency, RECEIVING)
-        verdict = "valid status signature issuerAuthority freshness reason claims { name value }"
-        found: Facts = (await officer.act("verifyDocument", f"verdict {{ {verdict} }}", code=code))["verdict"]
-        return found
+    def software(self, agency: Facts) -> Software:
+        """The agency's own software, the same one each time."""
+        key = _KEY_BY_CODE[agency["code"]]
+        if key not in self._installed:
+            self._installed[key] = self._software(key)
+        return self._installed[key]
 
     async def revoke(self, agency: Facts, document: str) -> None:
         approving = await self.officer(agency, APPROVING)

@@ -7,7 +7,7 @@ from sandbox.agencies import AGENCIES
 from sandbox.story.browser import Refused
 from sandbox.story.catalogue import Facts
 from sandbox.story.citizen import with_outcome
-from sandbox.story.report import promise, recount
+from sandbox.story.report import PromiseBroken, promise, recount
 from sandbox.story.telling import Filed, Teller
 
 CHOSEN_CLAIMS: Final = 3
@@ -70,7 +70,7 @@ async def wait_for_a_register(teller: Teller) -> None:
 
 
 async def verify_elsewhere(teller: Teller) -> None:
-    """7. Another agency verifies the result by a code, until she takes it back."""
+    """7. Another agency's software verifies the result by a token for her code, until she takes it back."""
     plot = teller.plot
     document = await _current_result(teller)
     claims = sorted(await teller.citizen.claims(document["id"]))
@@ -78,10 +78,14 @@ async def verify_elsewhere(teller: Teller) -> None:
     issuer = teller.issuers[document["id"]]["code"]
     other = plot.lot.choice([one for one in AGENCIES if one.code != issuer])
     agency = {"code": other.code, "name": other.name_en}
-    teller.begin("verification", f"{other.name_en} verifies {plot.issued.result} by a code")
+    teller.begin("verification", f"{other.name_en} verifies {plot.issued.result} by a token")
     share = await teller.citizen.share(document["id"], chosen, other.code)
     page = await teller.citizen.public_page(share["url"])
-    verdict = await teller.desk.verify(agency, share["code"])
+    software = teller.desk.software(agency)
+    grant = await software.exchange(share["code"])
+    if grant is None:
+        raise PromiseBroken("token-verified", "the code got no token")
+    verdict = await software.verify(grant)
     seen = sorted(one["name"] for one in verdict["claims"])
     promise("token-verified", verdict["valid"], f"the verdict was {verdict}")
     promise("token-verified", seen == chosen, f"the agency saw {seen}, chosen were {chosen}")
@@ -98,8 +102,10 @@ async def verify_elsewhere(teller: Teller) -> None:
     teller.report.found["token_verified"] = True
     teller.say(f"valid; seen: {', '.join(seen)}; the public page shows no content")
     await teller.citizen.take_back(share["id"])
-    after = await teller.desk.verify(agency, share["code"])
+    after = await software.verify(grant)
     promise("withdrawn-read-refused", not after["valid"] and not after["claims"], f"the verdict was {after}")
+    another = await software.exchange(share["code"])
+    promise("withdrawn-read-refused", another is None, "the code still got a token")
     teller.report.found["withdrawn_read_refused"] = True
     teller.say(f"she takes the code back; the next read: refused ({after['reason']})")
 

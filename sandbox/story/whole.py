@@ -18,8 +18,10 @@ from sandbox.story.desk import Desk
 from sandbox.story.drawing import drawn_plot
 from sandbox.story.plot import FAMILIES, known_plot
 from sandbox.story.report import PromiseBroken, Report
+from sandbox.story.software import Registered, Software
 from sandbox.story.state import Operator, Switchboard
 from sandbox.story.telling import Show, Teller
+from sandbox.systems import client_of, system_key
 
 KEPT: Final = 0
 FALTERED: Final = 1
@@ -47,7 +49,7 @@ def _today() -> date:
 @dataclass(frozen=True, slots=True)
 class Options:
     """`origin`: the platform's address; `data`: its folder, with the sandbox's inside; `seed`: None for the plot
-    everybody knows; `today`: the platform's day; `wires`: other ways to some addresses than the network."""
+    everybody knows; `today` and `clock`: the platform's; `wires`: other ways to some addresses than the network."""
 
     origin: str
     data: Path
@@ -55,6 +57,12 @@ class Options:
     control: str | None = None
     today: date = field(default_factory=_today)
     wires: Wires | None = None
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def software(self, agency: str) -> Software:
+        """A demo agency's own software, by the agency's key."""
+        key = system_key(self.data / "sandbox")
+        return Software(self.origin, Registered(client_of(agency), key), self.clock, self.wires)
 
     def browser(self) -> Browser:
         return Browser(self.origin, self.wires)
@@ -125,7 +133,7 @@ async def _browser(options: Options) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def _desk(options: Options, catalogue: Catalogue) -> AsyncIterator[Desk]:
-    desk = Desk(options.browser, catalogue, options.today)
+    desk = Desk(options.browser, options.software, catalogue, options.today)
     try:
         yield desk
     finally:

@@ -21,6 +21,7 @@ from auth.records import (
     RefreshToken,
     SeenProof,
     Session,
+    System,
 )
 from dossiers.records import (
     Dossier,
@@ -39,12 +40,14 @@ from store.database import Actor
 from store.identifiers import new_id
 from store.records import LedgerEntry, OutboxMessage, PastRequest, Record
 from vault.records import (
+    AccessRequest,
     Consent,
     ConsentEvent,
     Document,
     DocumentVersion,
     SealedNote,
     Share,
+    ShareOpening,
     Shredding,
     Subject,
     SubjectObject,
@@ -122,6 +125,7 @@ def people() -> list[Row]:
         row(AppRequest),
         row(RefreshToken, session_id=ID["lan_session"]),
         row(SeenProof),
+        row(System, id=ID["officer_a"]),
         row(LoginState),
         row(NumberTry, caller_id=ID["lan"], asking="party"),
         mandate("lan", "child"),
@@ -210,8 +214,19 @@ def consent(who: str, status: str, **changes: Any) -> Row:
 
 def the_rest() -> list[Row]:
     owned = (("lan", "lan_filing"), ("lan", "lan_draft"), ("minh", "minh_filing"))
+    _, theirs = shared = share()
     return [
-        share(),
+        shared,
+        row(ShareOpening, share_id=theirs["id"], officer_id=ID["officer_a"]),
+        row(
+            AccessRequest,
+            system_id=ID["officer_a"],
+            agency_id=ID["agency_a"],
+            subject_id=ID["lan"],
+            status="REQUESTED",
+            max_uses=1,
+            uses=0,
+        ),
         *(note(who, owner) for who, owner in (*owned, ("lan", "filing_ask"), ("lan", "draft_ask"))),
         row(SubjectObject),
         row(Shredding, subject_id=ID["child"]),
@@ -227,7 +242,7 @@ def the_rest() -> list[Row]:
 
 def share(**changes: Any) -> Row:
     of = {"subject_id": ID["lan"], "document_id": ID["lan_used"], "version_id": VERSION["lan_used"]}
-    return row(Share, **{**of, "uses": 0, "max_uses": 3, "wrong_tries": 0, **changes})
+    return row(Share, **{"id": new_id(), **of, "uses": 0, "max_uses": 3, **changes})
 
 
 def note(who: str, owner: str, **changes: Any) -> Row:

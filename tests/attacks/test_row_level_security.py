@@ -86,6 +86,7 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
         {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}},
     ),
     "shares": ("subject_id", {"lan": {"lan"}}),
+    "access_requests": ("subject_id", {"lan": {"lan"}, "officer_a": {"lan"}}),
     "sealed_notes": (
         "owner_ref",
         {
@@ -114,7 +115,7 @@ SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters"}
 """Hashes of parcels and daily counters: no person, no dossier."""
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
-    *("outbox", "shreddings", "number_tries"),
+    *("outbox", "shreddings", "number_tries", "systems", "share_openings"),
 }
 NAMES = {str(value): label for label, value in ID.items()} | {
     f"citizen:{ID[who]}": f"citizen:{who}" for who in ID

@@ -172,6 +172,7 @@ CHANGES = (
     "UPDATE document_versions SET disputed = '{x}' WHERE subject_id = :lan",
     "UPDATE consents SET status = 'WITHDRAWN' WHERE subject_id = :lan",
     "UPDATE shares SET revoked_at = now() WHERE subject_id = :lan",
+    "UPDATE access_requests SET status = 'REFUSED' WHERE subject_id = :lan",
     "UPDATE dossiers SET flagged_at = now() WHERE applicant_id = :lan",
     "UPDATE dossier_asks SET retracted_at = now()",
     "UPDATE sealed_notes SET sealed = '' WHERE subject_id = :lan",

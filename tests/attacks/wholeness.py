@@ -60,6 +60,8 @@ LEADS: Final[dict[str, str]] = {
     "recipient_agency": "agencies.id",
     "audience": "agencies.id",
     "officer_id": "officers.id",
+    "system_id": "officers.id",
+    "share_id": "shares.id",
     "ledger_id": "ledger.id",
 }
 """Where a column of this name leads, in whatever table it stands."""

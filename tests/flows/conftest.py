@@ -19,6 +19,7 @@ from api.settings import Settings
 from procedures.imports import LawBook, read_law_book
 from sandbox.demo import seed
 from sandbox.supervisor import Sandbox
+from sandbox.systems import system_accounts
 from store.database import Tx
 from store.embedded import Servers
 from store.records import Record
@@ -26,7 +27,7 @@ from tests.conftest import NOW, NewDatabase
 from tests.flows.phone import APP, OTHER_APP
 from tests.flows.stage import ORIGIN, Stage
 
-LAW = frozenset({"catalogue_items", "agencies", "officers"})
+LAW = frozenset({"catalogue_items", "agencies", "officers", "systems"})
 """Tables that stay filled: the law and who applies it."""
 
 
@@ -69,7 +70,7 @@ async def furnished(
     settings = Settings(data=stage_folder, public_url=ORIGIN, clock_offset=offset, apps=(APP, OTHER_APP))
     create_keys(settings)
     await prepare(servers, NOW, lambda step: None)
-    await enter_demo(servers, seed(sandbox.issuer))
+    await enter_demo(servers, seed(sandbox.issuer), system_accounts(sandbox.folder))
     owner, keys_owner = create_async_engine(servers.owner_url), create_async_engine(servers.keys_owner_url)
     yield House(settings, servers, sandbox, owner, keys_owner)
     await owner.dispose()

@@ -65,8 +65,11 @@ PERMIT_CLAIMS: Mapping[str, Any] = {
 }
 PERMIT_RESULT: Mapping[str, Any] = {"type": PERMIT_TYPE, "claims": dict(PERMIT_CLAIMS)}
 
-NOT_CONTENT = frozenset({"ledger", "past_requests", "sessions", "login_states", "number_tries"})
-"""Tables a refused request may touch: its log line, its key, the moment its session was last seen, a counted try."""
+NOT_CONTENT = frozenset(
+    {"ledger", "past_requests", "sessions", "login_states", "number_tries", "seen_proofs"}
+)
+"""Tables a refused request may touch: its log line, its key, the moment its session was last seen, a counted try, the
+proof it came with."""
 
 
 async def snapshot(stage: Stage) -> dict[str, str]:

@@ -21,6 +21,7 @@ from sandbox.story.whole import BROKEN, KEPT, Options, play
 from tests.conftest import NOW
 from tests.controls import without_enforcement
 from tests.flows.conftest import House
+from tests.flows.phone import clock_of
 from tests.flows.stage import ORIGIN, Stage
 from tests.size import seed, sized
 
@@ -45,7 +46,7 @@ async def options(stage: Stage, furnished: House, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(state.Operator, "verify_log", verify_here)
     loops = asyncio.create_task(stage.platform.loops.run())
     wires = {ORIGIN: httpx2.ASGITransport(stage.platform.app)}
-    yield Options(ORIGIN, settings.data, today=local_day(NOW), wires=wires)
+    yield Options(ORIGIN, settings.data, today=local_day(NOW), wires=wires, clock=clock_of(stage))
     loops.cancel()
     with suppress(asyncio.CancelledError):
         await loops
@@ -56,7 +57,7 @@ async def played(options: Options, **changed: Any) -> tuple[int, dict[str, Any],
     """Exit code, the JSON object, everything told."""
     given = {"seed": options.seed, "control": options.control, **changed}
     lines: list[str] = []
-    told = Options(options.origin, options.data, today=options.today, wires=options.wires, **given)
+    told = replace(options, **given)
     code, report = await play(told, lines.append)
     return code, json.loads(report.as_json()), "\n".join(lines)
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 from tests.flows.conftest import Later
 from tests.flows.journeys import (
     PERMIT_TYPE,
+    changes,
     denied,
     issued_permit,
     keep,
@@ -65,7 +66,7 @@ async def test_the_claims_chosen_are_seen_and_no_other_until_the_code_is_spent(s
     assert conflict["code"] == "IDEMPOTENCY_CONFLICT"
 
 
-async def test_a_code_for_another_agency_looks_like_none_and_locks(stage: Stage) -> None:
+async def test_a_code_for_another_agency_looks_like_none_and_is_soon_lost_to_it_alone(stage: Stage) -> None:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     wrong, right = await stage.officer("so-y-te.tham-dinh"), await stage.officer("so-tai-chinh.tham-dinh")
     _, permit = await issued_permit(me, officer)
@@ -74,8 +75,21 @@ async def test_a_code_for_another_agency_looks_like_none_and_locks(stage: Stage)
     for _ in range(5):
         assert await verdict(wrong, share["code"]) == unknown
     assert (unknown["valid"], unknown["reason"], unknown["documentType"]) == (False, "unknown", None)
-    locked = await verdict(right, share["code"])
+    assert (await verdict(right, share["code"]))["valid"]
+
+
+async def test_five_wrong_secrets_lose_a_code_to_whoever_tried_them_and_to_nobody_else(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    guesser, other = await stage.officer("so-y-te.tham-dinh"), await stage.officer("so-tai-chinh.tham-dinh")
+    _, permit = await issued_permit(me, officer)
+    share = await shared(me, permit, claims=[ADDRESS], maxUses=2)
+    handle, unknown = share["code"][:6], await verdict(guesser, "0" * 26)
+    for _ in range(5):
+        assert await verdict(guesser, f"{handle}{'0' * 20}") == unknown
+    locked = await verdict(guesser, share["code"])
     assert (locked["valid"], locked["reason"], locked["claims"]) == (False, "locked", [])
+    assert (await verdict(other, share["code"]))["valid"]
+    assert await rows(stage, "SELECT uses FROM shares") == [(1,)]
 
 
 async def test_a_lapsed_code_and_a_revoked_paper_are_not_valid(stage: Stage, later: Later) -> None:
@@ -88,7 +102,7 @@ async def test_a_lapsed_code_and_a_revoked_paper_are_not_valid(stage: Stage, lat
     await officer.act("revokeResult", "document { id }", document=permit, **why)
     async with later(timedelta(minutes=2)) as then:
         bank = then.carry(bank)
-        async with unchanged(then):
+        async with changes(then, "share_openings"):
             lapsed = await verdict(bank, short["code"])
         revoked = await verdict(bank, long["code"])
     assert (lapsed["valid"], lapsed["reason"]) == (False, "lapsed")

@@ -413,7 +413,7 @@ async def test_pieces_nobody_goes_on_with_are_forgotten_and_the_address_starts_a
     leg = await begin_leg(desk.dock, sending, 0)
     assert len(desk.files() - before) == 4
     almost = replace(desk, now=desk.now + PATIENCE - timedelta(seconds=1))
-    assert await settle(almost.dock, asked) == end
+    assert await settle(almost.dock, asked, asked=True) == end
     assert await forget_silent(desk, work, almost.now) == 0
     late = replace(desk, now=desk.now + PATIENCE)
     assert await forget_silent(desk, work, late.now) == 2

@@ -61,6 +61,7 @@ def test_no_allowance_is_beyond_what_the_documents_say() -> None:
         "verifyDocument": (30, 60),
         "identifySubject": (30, 900),
         "recogniseGuardian": (10, 3_600),
+        "requestAccess": (300, 60),
         "/verify": (60, 60),
     }
 

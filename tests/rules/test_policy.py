@@ -69,6 +69,10 @@ MANDATE = MandateFacts(PARENT, OWNER)
 # auditor administrator roleless foreign involved; loop.
 TABLE: list[tuple[Action, Facts, str]] = [
     (Action.READ_PROCEDURES, NOTHING, "Y YYYY YYYYYYYY Y"),
+    # Systems have a table of their own, in test_systems.
+    (Action.REQUEST_ACCESS, NOTHING, "U DDDD DDDDDDDD N"),
+    (Action.READ_GRANTED, NOTHING, "U DDDD DDDDDDDD N"),
+    (Action.READ_GRANTED, CONSENT, "U DDNN DDDDDDND N"),
     (Action.PLAN_FILING, SUBJECT, "U YYNN NNNNNNNN N"),
     (Action.READ_DOCUMENT, DOCUMENT, "U YYNN YYYYYYNY N"),
     (Action.READ_DOCUMENT, DocumentFacts(OWNER), "U YYNN NNNNNNNN N"),

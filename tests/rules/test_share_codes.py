@@ -3,25 +3,30 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.shares import CODE_CHARACTERS, code_hash, new_code
+from vault.shares import CODE_CHARACTERS, HANDLE_CHARACTERS, code_hash, handle_of, new_code
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def test_a_code_has_128_bits_in_26_unmistakable_characters() -> None:
+def test_a_code_has_130_bits_in_26_unmistakable_characters() -> None:
     codes = {new_code() for _ in range(2_000)}
     assert len(codes) == 2_000
     assert {len(code) for code in codes} == {CODE_CHARACTERS}
     assert set().union(*codes) == set(CROCKFORD)
-    # 26 characters hold 130 bits; the first carries the three highest of 128.
-    assert {code[0] for code in codes} == set("01234567")
-    for place in range(1, CODE_CHARACTERS):
+    for place in range(CODE_CHARACTERS):
         assert len({code[place] for code in codes}) == 32
 
 
 def test_case_hyphens_spaces_and_look_alikes_do_not_matter() -> None:
     assert code_hash("01AB CD") == code_hash("oiab-cd") == code_hash("OLabcd")
     assert code_hash("01ABCD") != code_hash("01ABCE")
+
+
+def test_a_handle_is_the_codes_own_and_says_nothing_of_its_secret() -> None:
+    code = new_code()
+    spoken = "-".join(code[at : at + 4].lower() for at in range(0, CODE_CHARACTERS, 4))
+    assert handle_of(spoken) == handle_of(code) == code[:HANDLE_CHARACTERS]
+    assert [handle_of(other) for other in ("", code[:-1], f"{code}0", "é" * CODE_CHARACTERS)] == [""] * 4
 
 
 @given(st.text())

@@ -49,8 +49,8 @@ class Leg:
     key: VersionKey
 
 
-async def settle(dock: Dock, ticket: Ticket) -> int:
-    """How many bytes have arrived, what a dead writer left included.
+async def settle(dock: Dock, ticket: Ticket, *, asked: bool = False) -> int:
+    """How many bytes have arrived, what a dead writer left included. To have `asked` is a sign of life.
 
     Raises NotFound when the upload has ended, UploadRefused(BUSY) while a writer lives.
     """
@@ -62,7 +62,8 @@ async def settle(dock: Dock, ticket: Ticket) -> int:
             if leg.size_bytes is None:
                 await _recover(tx, row, leg, ticket, dock.safe)
         reached = sum(leg.size_bytes or 0 for leg in await legs_of(tx, ticket))
-        row.touched_at = dock.clock() if reached else None
+        if asked:
+            row.touched_at = dock.clock() if reached else None
         return reached
 
 

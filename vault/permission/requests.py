@@ -233,8 +233,8 @@ async def look_at_access(tx: Tx, request: UUID, now: datetime) -> AccessState | 
 
 
 def item_for(view: AccessView, held: Collection[Holding]) -> Item | None:
-    """The one of the person's papers that would be shown: in force, with every claim asked for, best attested,
-    newest. Pure; None when they hold none."""
+    """The one of the person's papers that would be shown: in force, with every claim asked for and none of them
+    disputed, best attested, newest. Pure; None when they hold none."""
     fit = [
         one
         for one in held
@@ -243,6 +243,7 @@ def item_for(view: AccessView, held: Collection[Holding]) -> Item | None:
         and one.status is Status.VALID
         and one.bound_to is None
         and one.claims.issuperset(view.claims)
+        and one.disputed.isdisjoint(view.claims)
         and (one.valid_until is None or one.valid_until >= view.requested_at.date())
     ]
     if not fit:

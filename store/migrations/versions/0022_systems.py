@@ -133,7 +133,7 @@ GRANT SELECT, UPDATE (status, consent_id) ON access_requests TO motlan_app;
 
 READING = """
 -- How a request stands, for the system that made it; looking is noted, so that looking too often is known.
-CREATE FUNCTION poll_access(id uuid, now timestamptz) RETURNS TABLE (id uuid, subject_id uuid,
+CREATE FUNCTION poll_access(request uuid, now timestamptz) RETURNS TABLE (id uuid, subject_id uuid,
     document_type text, claims text[], purpose text, max_uses integer, uses integer, status text,
     consent_id uuid, consent_status text, valid_until timestamptz, expires_at timestamptz,
     polled_at timestamptz)
@@ -143,14 +143,14 @@ DECLARE
     before timestamptz;
 BEGIN
     SELECT r.polled_at INTO before FROM access_requests r
-        WHERE r.id = poll_access.id AND app_kind() = 'officer' AND r.system_id = app_id() FOR UPDATE;
+        WHERE r.id = poll_access.request AND app_kind() = 'officer' AND r.system_id = app_id() FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    UPDATE access_requests r SET polled_at = poll_access.now WHERE r.id = poll_access.id;
+    UPDATE access_requests r SET polled_at = poll_access.now WHERE r.id = poll_access.request;
     RETURN QUERY SELECT r.id, r.subject_id, r.document_type, r.claims, r.purpose, r.max_uses, r.uses, r.status,
             r.consent_id, c.status, c.valid_until, r.expires_at, before
-        FROM access_requests r LEFT JOIN consents c ON c.id = r.consent_id WHERE r.id = poll_access.id;
+        FROM access_requests r LEFT JOIN consents c ON c.id = r.consent_id WHERE r.id = poll_access.request;
 END $$;
 
 -- One use, or none: of many at once as many as are left.

@@ -15,6 +15,7 @@ from tests.attacks.matrix.world import (
     FORM,
     LAND,
     LAND_TYPE,
+    MESSAGE,
     NUMBERS,
     PASSPORT,
     PERMIT,
@@ -201,6 +202,15 @@ def _filing(planted: Planted, notices: Notices) -> dict[str, Act]:
             {"request": planted.id("AccessRequest", "spouse"), "consent": {"noticeSha256": notices.request}},
             {"Consent.status": "GIVEN", "Consent.recipient": HALL},
         ),
+        "refuseConsent": Act(
+            "refuseConsent",
+            {"request": planted.id("AccessRequest", "asked")},
+            {
+                "AccessRequest.status": "REFUSED",
+                "AccessRequest.message": MESSAGE,
+                "AccessRequest.id": planted.id("AccessRequest", "asked"),
+            },
+        ),
     }
 
 
@@ -253,6 +263,32 @@ def _desk(planted: Planted) -> dict[str, Act]:
         # Its land certificate is asked for again under an override: for any other filing it is held.
         "digitiseDocument dossier": _digitising(planted, dossier=planted.id("Dossier", "asked")),
         "verifyDocument": Act("verifyDocument", {"code": planted.codes["anybody"]}, SEEN),
+        "requestAccess": Act(
+            "requestAccess",
+            {
+                "citizenId": NUMBERS["owner"],
+                "type": PERMIT_TYPE,
+                "claims": [NUMBER],
+                "procedure": planted.id("Procedure", "extension"),
+                "message": MESSAGE,
+            },
+            {
+                "RequestedAccess.id": like(r"[\w=-]+"),
+                "RequestedAccess.expiresAt": "2026-11-23T03:10:00+00:00",
+                "RequestedAccess.interval": 2,
+            },
+        ),
+        "readGranted": Act(
+            "readGranted",
+            {},
+            {
+                "GrantedClaims.documentType": LAND_TYPE,
+                "GrantedClaims.usesLeft": 49,
+                "GrantedClaims.retainUntil": "2027-02-21",
+                "Claim.name": PARCEL,
+                "Claim.value": land_claims("owner")[PARCEL],
+            },
+        ),
         "verifyDocument aimed": Act("verifyDocument", {"code": planted.codes["foreign"]}, SEEN | UNSEEN),
     }
 

@@ -336,7 +336,7 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             **WHOLE_PAGE,
             "AccessRequestEdge.cursor": cursor(request),
             "PageInfo.startCursor": cursor(request),
-            "PageInfo.endCursor": cursor(request),
+            "PageInfo.endCursor": cursor(planted.grants["spouse"]),
         },
         "node AccessRequest": _request(planted),
         "node Share": _share(planted),

@@ -2,12 +2,14 @@
 
 Lan (owner) has a land certificate and permits at agency A in every state, and drafts of birth registrations that
 name Hoa (spouse) as mother. Nga (guardian) files for Lan's child Bé. Minh (stranger) holds nothing. Agency A has
-an officer for each single role; agency B has one with all of them (foreign).
+an officer for each single role and software of its own that declared everything (system); agency B has an officer
+with all roles (foreign), and software that Lan let read her permit (reader).
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,13 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import Caller, CallerKind, Role
 from auth.mandates import ParentEvidence, recognise_guardian
-from auth.records import Officer, Session
+from auth.records import Officer, Session, System
 from auth.tries import Asking, note_try
+from dossiers.access.requests import give_access, request_access, waiting_requests
 from dossiers.desk.flags import flag_reliant
 from dossiers.desk.intake import Refusing, refuse_dossier
 from dossiers.desk.results import Approval, Result, approve_dossier
 from dossiers.evidence.papers import Paper, add_document
-from dossiers.evidence.pins import accept_request, request_words
+from dossiers.evidence.pins import accept_request, request_words, words_for
 from dossiers.filing import Withdrawing, withdraw_dossier
 from dossiers.objects import ObjectChoice
 from dossiers.parties import Party
@@ -41,6 +44,7 @@ from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
 from vault.permission.consent import my_consents, my_requests
 from vault.permission.notice import notice
+from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
 from vault.safe import Safe
 from vault.shares import NewShare, create_share
@@ -48,10 +52,15 @@ from vault.subjects import PERSON, Profile, enrol, number_index
 
 CITIZENS = ("owner", "stranger", "spouse", "guardian")
 OFFICERS = ("tiep_nhan", "tham_dinh", "phe_duyet", "kiem_toan", "quan_tri")
-CALLERS = ("anonymous", *CITIZENS, *OFFICERS, "foreign")
+SYSTEMS = ("system", "reader")
+CALLERS = ("anonymous", *CITIZENS, *OFFICERS, "foreign", *SYSTEMS)
 
 PHONE = "motlan-mobile"
-PERMIT, BIRTH = "1.013225", "1.001193"
+PERMIT, BIRTH, EXTENSION = "1.013225", "1.001193", "1.013227"
+PROCEDURES = {"birth": "dang-ky-khai-sinh", "extension": "gia-han-giay-phep-xay-dung"}
+SYSTEM_SCOPE = ("desk", "verify", "access:giay-phep-xay-dung")
+READER_SCOPE = ("verify", "access:giay-phep-xay-dung", "access:gcn-quyen-su-dung-dat")
+MESSAGE = "BAN-7"
 LAND_TYPE, DRAWING_TYPE, PERMIT_TYPE = (
     "gcn-quyen-su-dung-dat",
     "ho-so-thiet-ke-nha-o-rieng-le",
@@ -137,6 +146,8 @@ class Planted:
     papers: Mapping[str, Holding]
     consents: Mapping[str, ConsentView]
     request: ConsentView
+    grants: Mapping[str, UUID]
+    """Requests of systems: the reader's that Lan granted, and one that waits for Hoa."""
     shares: Mapping[str, UUID]
     codes: Mapping[str, str]
     uploads: Mapping[str, UUID]
@@ -160,11 +171,11 @@ class Planted:
             "Dossier": lambda: self.dossiers,
             "Document": lambda: {name: paper.document for name, paper in self.papers.items()},
             "Consent": lambda: {name: view.id for name, view in self.consents.items()},
-            "AccessRequest": lambda: {"spouse": self.request.id},
+            "AccessRequest": lambda: {"spouse": self.request.id, "asked": self.grants["spouse"]},
             "Session": lambda: self.sessions,
             "Share": lambda: self.shares,
             "Upload": lambda: self.uploads,
-            "Procedure": lambda: {"birth": "dang-ky-khai-sinh"},  # type: ignore[dict-item]
+            "Procedure": lambda: PROCEDURES,  # type: ignore[dict-item, return-value]
         }
         return found[kind]()
 
@@ -177,9 +188,10 @@ async def plant(
     lan = place.me
     nga = Caller(CallerKind.CITIZEN, people["guardian"], represented={people["child"]: "parent"})
     papers = {"land": await place.digitise(LAND_TYPE, land_claims("owner"))}
+    hoa = Caller(CallerKind.CITIZEN, people["spouse"])
+    grants = await _grants(place, officers, agencies)
     dossiers = await _permits(place, papers)
     dossiers |= await _for_the_child(replace(place, me=nga), people["child"], papers)
-    hoa = Caller(CallerKind.CITIZEN, people["spouse"])
     papers["spouse"] = await _deposit(place, hoa, people["spouse"], "spouse")
     births = await _births(place, hoa)
     place.registers.known["csdl-quoc-gia-dan-cu", "the-can-cuoc"] = POPULATION
@@ -206,11 +218,41 @@ async def plant(
             "child": await _consent(place, nga),
         },
         request=births[2],
+        grants=grants,
         shares=shares,
         codes=codes,
         uploads=await _uploads(place, people, officers, agencies, dossiers),
         sessions={"owner": await _phone(owner, people["owner"], now)},
     )
+
+
+async def _grants(
+    place: World, officers: Mapping[str, UUID], agencies: Mapping[str, UUID]
+) -> dict[str, UUID]:
+    """What the software of agency B asked, and Lan's answer."""
+    lan, scope = place.me, frozenset(READER_SCOPE)
+    roles = frozenset({Role.RECEIVE})
+    reader = Caller(CallerKind.OFFICER, officers["reader"], agencies["foreign"], roles, scope=scope)
+    made = {}
+    for name, type_, claim, procedure in (
+        ("owner", LAND_TYPE, "land_parcel.parcel_number@land_parcel", PERMIT),
+        ("spouse", PERMIT_TYPE, "permit.number@permit_holder", EXTENSION),
+    ):
+        asked = AccessAsked(NUMBERS[name], type_, (claim,), f"urn:vn:tthc:{procedure}", MESSAGE, max_uses=50)
+        found = await place.write(
+            reader, partial(request_access, caller=reader, asked=asked, office=place.office, now=place.now)
+        )
+        made[name] = found.id
+
+    async def agree(tx: Tx) -> UUID:
+        (waiting,) = await waiting_requests(tx, lan, None, 1, place.now)
+        agency = await tx.get_one(Agency, agencies["foreign"])
+        words = words_for(LAWS.on(place.now.date()), agency, waiting.view.purpose, waiting.shown.items, "vi")
+        shown = notice(waiting.shown.items, words, "vi").sha256
+        return await give_access(tx, lan, made["owner"], shown, place.office, place.now)
+
+    await place.write(lan, agree)
+    return made
 
 
 async def _phone(owner: AsyncEngine, person: UUID, now: datetime) -> UUID:
@@ -255,7 +297,7 @@ async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UU
 
 
 async def _desks(place: World, owner: AsyncEngine) -> tuple[dict[str, UUID], dict[str, UUID]]:
-    officers = {name: new_id() for name in (*OFFICERS, "foreign")} | {"planter": OFFICER}
+    officers = {name: new_id() for name in (*OFFICERS, "foreign", *SYSTEMS)} | {"planter": OFFICER}
     agencies = {"own": place.agency, "foreign": new_id()}
     agency = {"type_id": "ubnd-cap-xa", "province": "ha-noi", "active": True}
     async with owner.begin() as connection:
@@ -270,6 +312,25 @@ async def _desks(place: World, owner: AsyncEngine) -> tuple[dict[str, UUID], dic
                     agency_id=agencies["foreign" if name == "foreign" else "own"],
                 )
             )  # fmt: skip
+        for name, where, duties, scope in (
+            ("system", "own", OFFICERS[:3], SYSTEM_SCOPE),
+            ("reader", "foreign", OFFICERS[:1], READER_SCOPE),
+        ):
+            await connection.execute(
+                insert(Officer).values(
+                    id=officers[name],
+                    issuer="urn:motlan:systems",
+                    external_id=name,
+                    code=f"PM {name}",
+                    roles=list(duties),
+                    active=True,
+                    agency_id=agencies[where],
+                    scope=list(scope),
+                )
+            )
+            await connection.execute(
+                insert(System).values(id=officers[name], client_id=name, name=name, keys={"keys": []})
+            )
     return officers, agencies
 
 
