@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 from uuid import uuid4
 
 import httpx2
@@ -29,8 +29,10 @@ from api.signin import FrontDoor, routes
 from auth.assurance import VAULT
 from auth.login import Door
 from auth.oidc import Client, Provider
+from auth.systems.grants import DETAILS_TYPE
 from auth.tokens import (
     ACCESS_TOKEN,
+    CLIENT_ASSERTION,
     CONTENT_TICKET,
     DPOP_PROOF,
     GRANT_TOKEN,
@@ -47,6 +49,7 @@ from tests.flows.conftest import House
 from tests.flows.journeys import keep
 from tests.flows.phone import Phone, b64_sha256, clock_of, phone
 from tests.flows.stage import ORIGIN, Person, Stage
+from tests.flows.systems import ASSERTION, System, started
 from tests.size import seed, sized
 
 GRAPHQL, TOKEN = f"{ORIGIN}/graphql", f"{ORIGIN}/oauth/token"
@@ -153,6 +156,42 @@ def token_proof_face(mine: Phone) -> Face:
     return Face(
         "proof at /oauth/token", mould, send, lambda answer: answer.json()["error"] == "invalid_grant"
     )
+
+
+def grant_face(ours: Ours, software: System) -> Face:
+    details = [{"type": DETAILS_TYPE, "actions": ["verify"], "identifier": str(uuid4())}]
+
+    def mould() -> Mould:
+        bound = {"jkt": software.key.thumbprint()}
+        own = {"client_id": software.client, "cnf": bound, "authorization_details": details}
+        return ours.mould(GRANT_TOKEN, GRAPHQL, **own)
+
+    async def send(token: str, of: Mould) -> httpx2.Response:
+        ath = b64_sha256(raw(token))
+        proof = software.proof("POST", GRAPHQL, None, ath=ath)
+        headers: dict[str, Any] = {"Authorization": b"DPoP " + raw(token), "DPoP": proof}
+        return await software.browser.post(GRAPHQL, json=WHO, headers=headers)
+
+    return Face("grant token", mould, send, lambda answer: answer.status_code == 200)
+
+
+def assertion_face(ours: Ours, software: System) -> Face:
+    """A good one signs the system in."""
+
+    def mould() -> Mould:
+        key = private(software.registered)
+        return Mould(CLIENT_ASSERTION, software.client, ORIGIN, key, ours.seconds, {})
+
+    async def send(assertion: str, of: Mould) -> httpx2.Response:
+        form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION}
+        body = urlencode(form).encode() + b"&client_assertion=" + quote(raw(assertion), safe="").encode()
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "DPoP": software.proof("POST", TOKEN),
+        }
+        return await software.browser.post(TOKEN, content=body, headers=headers)
+
+    return Face("client assertion", mould, send, lambda answer: answer.status_code == 200)
 
 
 def ticket_face(ours: Ours, me: Person, subject: str, document: str) -> Face:
@@ -266,7 +305,7 @@ async def test_no_hostile_token_is_accepted_over_http_and_none_faults_or_is_dear
 ) -> None:
     run, count = seed(), sized(2_000, 20_000)
     rng, outcome = random.Random(run), Outcome()
-    mine = phone(stage)
+    mine, software = phone(stage), await started(stage, "ubnd-mot")
     await mine.sign_in("thanh-binh")
     await mine.ask(WHO["query"])
     me = await stage.citizen("thanh-binh")
@@ -280,12 +319,15 @@ async def test_no_hostile_token_is_accepted_over_http_and_none_faults_or_is_dear
             token_proof_face(mine),
             ticket_face(ours, me, about["viewer"]["id"], document),
             logout_face(ours, furnished, stage_folder, mine.http),
+            grant_face(ours, software),
+            assertion_face(ours, software),
             id_tokens,
         ]
         for number in range(count):
             if number % PATIENCE == 0:
                 await mine.refresh()
                 await mine.ask(WHO["query"])
+                await software.start()
                 faces[1] = proof_face(mine)
             await attack(faces[number % len(faces)], number // len(faces), rng, outcome)
     told = ", ".join(f"{kind} {number}" for kind, number in sorted(outcome.kinds.items()))
