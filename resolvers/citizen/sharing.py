@@ -6,6 +6,7 @@ from uuid import UUID
 import segno
 import strawberry
 
+from auth.errors import AccessDenied
 from procedures.agencies import agency_by_code, agency_name
 from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo, Context
@@ -141,8 +142,10 @@ async def verify_document(info: AppInfo, input: VerifyDocumentInput) -> VerifyDo
     context = info.context
 
     async def do(tx: Tx, replayed: bool) -> tuple[VaultVerdict, int]:
-        if (input.code is None) == (context.caller.grant is None):
+        if input.code is None and context.caller.grant is None:
             raise BadInput("code")
+        if input.code is not None and context.caller.grant is not None:
+            raise AccessDenied("grant")  # it is for the one code it names, whatever else is known
         verdict = await redeem(
             tx, context.caller, input.code, context.office.safe, context.now, replayed=replayed
         )

@@ -37,7 +37,7 @@ STRANGERS = ("anonymous", "stranger", "spouse", "guardian", "foreign")
 """Who has no business with Lan's things: nobody, somebody, Lan's wife, a child's guardian, another agency."""
 THEIRS: Mapping[str, frozenset[str]] = {
     "stranger": frozenset({"stranger"}),
-    "spouse": frozenset({"spouse"}),
+    "spouse": frozenset({"spouse", "asked"}),
     "guardian": frozenset({"guardian", "child", "child_draft", "child_pending"}),
 }
 """Names of the things of this world that are the caller's own."""

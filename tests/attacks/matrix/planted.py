@@ -15,8 +15,10 @@ from tests.attacks.matrix.world import (
     DRAWING_TYPE,
     LAND,
     LAND_TYPE,
+    MESSAGE,
     NAMES,
     NUMBERS,
+    OFFICERS,
     OVERRIDING,
     PERMIT_CLAIMS,
     PERMIT_TYPE,
@@ -337,6 +339,7 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             "AccessRequestEdge.cursor": cursor(request),
             "PageInfo.startCursor": cursor(request),
             "PageInfo.endCursor": cursor(planted.grants["spouse"]),
+            "AccessRequest.message": MESSAGE,
         },
         "node AccessRequest": _request(planted),
         "node Share": _share(planted),
@@ -363,7 +366,7 @@ def _figures(planted: Planted, caller: str) -> Values:
     elif caller == "guardian":
         counts |= {"supplied": 2, "fetched": 1}
         state = oldest = "child"
-    elif caller not in (*CITIZENS, "foreign"):
+    elif caller not in (*CITIZENS, "foreign", "reader"):
         counts |= {"supplied": 8, "caseBound": 1, "fetched": 1, "unfit": 1, "withReason": 1}
     return {
         **{f"OnceOnlyCounts.{figure}": count for figure, count in counts.items()},
@@ -382,9 +385,7 @@ def _officer(planted: Planted, caller: str) -> Values:
         "Viewer.id": planted.id("Officer", caller) if caller in planted.officers else "",
         "Viewer.kind": "officer",
         "Viewer.agency": "UBND kia" if caller == "foreign" else HALL,
-        "Viewer.roles": sorted(["kiem_toan", "phe_duyet", "quan_tri", "tham_dinh", "tiep_nhan"])
-        if caller == "foreign"
-        else [caller],
+        "Viewer.roles": {"foreign": sorted(OFFICERS), "system": sorted(OFFICERS[:3])}.get(caller, [caller]),
         **_session(planted, caller),
     }
 
@@ -484,7 +485,7 @@ def _usage(caller: str) -> Values:
         "DataUsage.legalBasis": "CONSENT",
         "DataUsage.outcome": {"owner": "OVERRIDDEN", "guardian": "FOUND"}.get(caller, "SUCCESS"),
         "DataUsage.logIndex": a_number,
-        "DataUsage.agency": HALL,
+        "DataUsage.agency": "UBND kia" if caller == "spouse" else HALL,
     }
 
 
