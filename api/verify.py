@@ -20,7 +20,7 @@ from dossiers.clock import local_day
 from procedures.agencies import agencies_by_id, agency_name
 from resolvers.context import House
 from resolvers.wording import refusal_words
-from vault.verification import PublicStatus, public_status
+from vault.sharing.verification import PublicStatus, public_status
 
 MOST_CHARACTERS = 64
 

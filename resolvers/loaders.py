@@ -26,7 +26,7 @@ from store.usage import OpeningRow, openings_of
 from vault.documents import claims_of, documents_by_id, documents_issued
 from vault.holding import Holding
 from vault.permission.consent import ConsentView, consents_by_id
-from vault.shares import ShareView, my_shares
+from vault.sharing.shares import ShareView, my_shares
 
 V = TypeVar("V")
 Reading = Callable[[], AbstractAsyncContextManager[Tx]]

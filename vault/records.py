@@ -213,7 +213,7 @@ class Share(Record):
     version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id"))
     claims: Mapped[list[str]]
     audience: Mapped[UUID | None]
-    handle: Mapped[str] = mapped_column(unique=True)
+    handle: Mapped[str] = mapped_column(index=True)
     secret_hash: Mapped[bytes] = mapped_column(unique=True)
     uses: Mapped[int] = mapped_column(default=0)
     max_uses: Mapped[int]
@@ -229,7 +229,7 @@ class ShareOpening(Record):
     __tablename__ = "share_openings"
 
     share_id: Mapped[UUID] = mapped_column(ForeignKey("shares.id", ondelete="CASCADE"), primary_key=True)
-    officer_id: Mapped[UUID] = mapped_column(ForeignKey("officers.id"), primary_key=True)
+    officer_id: Mapped[UUID] = mapped_column(primary_key=True)
     wrong_tries: Mapped[int] = mapped_column(default=0)
     opened_at: Mapped[datetime | None]
 

@@ -25,7 +25,7 @@ from auth.tokens import ACCESS_TOKEN, GRANT_TOKEN, Proof
 from resolvers.connections import read_uuid
 from resolvers.problems import BadInput
 from vault.permission.requests import Standing, look_at_access
-from vault.verification import is_open, open_code
+from vault.sharing.verification import is_open, open_code
 
 Told = dict[str, Any]
 

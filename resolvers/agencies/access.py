@@ -15,9 +15,9 @@ from resolvers.problems import BadInput, UserError
 from resolvers.scalars import Json
 from store.database import Tx
 from vault.errors import AccessRefused
-from vault.granted import ReadGrant
-from vault.granted import read_granted as read
 from vault.permission.requests import POLL_SECONDS, AccessAsked, AccessMade, lapses_at
+from vault.sharing.granted import ReadGrant
+from vault.sharing.granted import read_granted as read
 
 _MESSAGE = re.compile(r"[A-Za-z0-9-]{1,20}")
 """Too short for anybody's data (OpenID CIBA, `binding_message`)."""

@@ -15,10 +15,10 @@ from resolvers.node import Node
 from resolvers.problems import BadInput, UserError
 from resolvers.scalars import Json
 from store.database import Tx
-from vault import shares
-from vault.shares import NewShare, ShareView
-from vault.verification import Verdict as VaultVerdict
-from vault.verification import redeem
+from vault.sharing import shares
+from vault.sharing.shares import NewShare, ShareView
+from vault.sharing.verification import Verdict as VaultVerdict
+from vault.sharing.verification import redeem
 
 
 @strawberry.type(description="A code for one document: chosen claims, counted uses. `code` is shown once.")

@@ -8,10 +8,9 @@ from typing import Any, Final
 from sandbox.agencies import AGENCIES
 from sandbox.people import Newborn, Person
 from sandbox.story import papers
-from sandbox.story.browser import Browser
+from sandbox.story.browser import Browser, Software
 from sandbox.story.catalogue import Catalogue, Facts
 from sandbox.story.citizen import with_outcome
-from sandbox.story.software import Software
 
 RECEIVING: Final = "tiep-nhan"
 APPRAISING: Final = "tham-dinh"

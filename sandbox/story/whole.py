@@ -11,14 +11,13 @@ from typing import Final
 
 from sandbox.people import Person
 from sandbox.story import steps, trials
-from sandbox.story.browser import Browser, Refused, Stumbled, Wires
+from sandbox.story.browser import Browser, Refused, Registered, Software, Stumbled, Wires
 from sandbox.story.catalogue import Catalogue
 from sandbox.story.citizen import Citizen
 from sandbox.story.desk import Desk
 from sandbox.story.drawing import drawn_plot
 from sandbox.story.plot import FAMILIES, known_plot
 from sandbox.story.report import PromiseBroken, Report
-from sandbox.story.software import Registered, Software
 from sandbox.story.state import Operator, Switchboard
 from sandbox.story.telling import Show, Teller
 from sandbox.systems import client_of, system_key

@@ -21,17 +21,20 @@ from vault.deposits import Deposit, add_version
 from vault.documents import Dispute, dispute_claim, revoke_document
 from vault.errors import ClaimUnknown, DocumentNotUsable, ShareRefused
 from vault.holding import Holding, Origin
-from vault.shares import (
+from vault.sharing.shares import (
+    CODE_CHARACTERS,
+    HANDLE_CHARACTERS,
     NewCode,
     NewShare,
     ShareView,
     create_share,
+    handle_of,
     my_shares,
     new_code,
     revoke_share,
     shares_of,
 )
-from vault.verification import Fault, PublicStatus, Verdict, public_status, redeem
+from vault.sharing.verification import Fault, PublicStatus, Verdict, public_status, redeem
 
 AREA, SHEET = "land.area_m2@land", "land.map_sheet@land"
 
@@ -169,12 +172,37 @@ def _hashable(verdict: Verdict) -> Verdict:
     return verdict
 
 
-async def test_the_fifth_try_by_a_foreign_agency_locks_the_code(world: World) -> None:
+async def test_five_tries_by_a_foreign_agency_lose_the_code_to_none_but_itself(world: World) -> None:
     made = await make(world, await world.issued(), audience=world.commune, max_uses=9)
-    for _ in range(5):
+    for _ in range(6):
         assert (await verify(world, made.code, world.officer)).valid
         assert (await verify(world, made.code)).fault is Fault.UNKNOWN
+
+
+async def test_five_wrong_secrets_lose_the_code_to_who_tried_them(world: World) -> None:
+    made = await make(world, await world.issued(), max_uses=9)
+    wrong = handle_of(made.code) + "0" * (CODE_CHARACTERS - HANDLE_CHARACTERS)
+    for _ in range(4):
+        assert (await verify(world, wrong, world.officer)).fault is Fault.UNKNOWN
+    assert (await verify(world, made.code, world.officer)).valid
+    assert (await verify(world, wrong, world.officer)).fault is Fault.UNKNOWN
     assert (await verify(world, made.code, world.officer)).fault is Fault.LOCKED
+    assert (await verify(world, made.code)).valid
+
+
+async def test_codes_that_share_a_handle_are_told_apart_and_guessed_at_together(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = [f"{'7' * HANDLE_CHARACTERS}{letter * 20}" for letter in "ABC"]
+    monkeypatch.setattr("vault.sharing.shares.new_code", iter(codes[:2]).__next__)
+    paper = await world.issued()
+    for _ in range(2):
+        await make(world, paper, max_uses=9)
+    for _ in range(5):
+        assert (await verify(world, codes[2])).fault is Fault.UNKNOWN
+    for code in codes[:2]:
+        assert (await verify(world, code)).fault is Fault.LOCKED
+        assert (await verify(world, code, world.officer)).valid
 
 
 async def test_only_officers_of_a_desk_verify(world: World) -> None:

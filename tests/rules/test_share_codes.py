@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.shares import CODE_CHARACTERS, HANDLE_CHARACTERS, code_hash, handle_of, new_code
+from vault.sharing.shares import CODE_CHARACTERS, HANDLE_CHARACTERS, code_hash, handle_of, new_code
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

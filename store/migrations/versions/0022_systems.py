@@ -82,13 +82,13 @@ OPENINGS = """
 ALTER TABLE shares ADD COLUMN handle text;
 UPDATE shares SET handle = id::text;
 ALTER TABLE shares ALTER COLUMN handle SET NOT NULL;
-ALTER TABLE shares ADD CONSTRAINT shares_handle_key UNIQUE (handle);
+CREATE INDEX shares_handle_idx ON shares (handle);
 ALTER TABLE shares DROP COLUMN wrong_tries;
 
 -- Who has shown a code: how often with a wrong secret or as somebody it is not for, and since when with the right.
 CREATE TABLE share_openings (
     share_id uuid NOT NULL REFERENCES shares ON DELETE CASCADE,
-    officer_id uuid NOT NULL REFERENCES officers,
+    officer_id uuid NOT NULL,
     wrong_tries integer NOT NULL DEFAULT 0,
     opened_at timestamptz,
     PRIMARY KEY (share_id, officer_id)
@@ -189,21 +189,16 @@ DROP FUNCTION hold_share(bytea);
 -- finds nothing.
 CREATE FUNCTION hold_share(handle text, secret_hash bytea) RETURNS SETOF shares
     SECURITY DEFINER LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
-DECLARE
-    held shares;
 BEGIN
     IF app_agency() IS NULL THEN
         RETURN;
     END IF;
-    SELECT s.* INTO held FROM shares s WHERE s.handle = hold_share.handle FOR UPDATE;
+    RETURN QUERY SELECT s.* FROM shares s
+        WHERE s.handle = hold_share.handle AND s.secret_hash = hold_share.secret_hash FOR UPDATE;
     IF NOT FOUND THEN
-        RETURN;
+        -- By chance two codes may share a handle: the try was at either.
+        PERFORM miss_share(s.id) FROM shares s WHERE s.handle = hold_share.handle;
     END IF;
-    IF held.secret_hash <> hold_share.secret_hash THEN
-        PERFORM miss_share(held.id);
-        RETURN;
-    END IF;
-    RETURN NEXT held;
 END $$;
 
 -- Not to be called from outside: who can, could lock others' codes by guessing ids.

@@ -47,7 +47,7 @@ from vault.permission.notice import notice
 from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
 from vault.safe import Safe
-from vault.shares import NewShare, create_share
+from vault.sharing.shares import NewShare, create_share
 from vault.subjects import PERSON, Profile, enrol, number_index
 
 CITIZENS = ("owner", "stranger", "spouse", "guardian")

@@ -25,7 +25,7 @@ from vault.holding import Origin, Status
 from vault.opening import open_claims
 from vault.records import Document, DocumentVersion, Share
 from vault.safe import Safe
-from vault.shares import code_hash, handle_of, receipt_of
+from vault.sharing.shares import code_hash, handle_of, receipt_of
 
 
 class Fault(StrEnum):

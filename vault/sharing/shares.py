@@ -2,7 +2,7 @@
 
 The code is the permission: whoever holds it and is its audience may redeem it until it is spent, lapses or is
 taken back. It rests only as a hash. Its first characters are a public handle: by it wrong secrets are counted, for
-each who tries them. `vault.verification` redeems it.
+each who tries them. `vault.sharing.verification` redeems it.
 """
 
 import hashlib
