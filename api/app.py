@@ -206,7 +206,7 @@ def _providers(
 ) -> Mapping[Door, Provider]:
     back = f"{settings.public_url}/sign-in/callback"
     citizens, officers = (
-        Provider(Client(neighbours.issuer, client, back, VAULT), wire)
+        Provider(Client(neighbours.issuer, client, back, VAULT, settings.untyped_tokens), wire)
         for client in (neighbours.citizen_client, neighbours.officer_client)
     )
     return {Door.CITIZEN: citizens, Door.OFFICER: officers, Door.APP: citizens}

@@ -61,6 +61,7 @@ class Settings:
     servers: Servers | None = field(default=None, repr=False)
     jwks_path: Path | None = None
     identity: tuple[str, str, str] | None = None
+    untyped_tokens: bool = False
     registers: tuple[str, str, str] | None = None
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
@@ -100,6 +101,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_CITIZEN_CLIENT": "Our client there for citizens.",
     "MOTLAN_OFFICER_CLIENT": "Our client there for officers.",
     "MOTLAN_REGISTERS_URL": "Where the State's registers answer.",
+    "MOTLAN_IDENTITY_UNTYPED": "1: the provider writes no `typ` into its ID tokens.",
     "MOTLAN_REGISTERS_ISSUER": "The issuer their answers name.",
     "MOTLAN_REGISTERS_AUDIENCE": "Our name in their answers.",
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
@@ -140,6 +142,7 @@ def read_settings(
         servers=_servers(given),
         jwks_path=Path(jwks) if jwks else None,
         identity=_triple(given, _IDENTITY),
+        untyped_tokens=_flag(given, "MOTLAN_IDENTITY_UNTYPED"),
         registers=_triple(given, _REGISTERS),
         clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),

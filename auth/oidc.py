@@ -1,7 +1,8 @@
 """The relying party's half of OpenID Connect: authorization code, PKCE S256, nonce, `iss` in the response.
 
-Speaks to one provider as one client. Keeps the provider's published metadata and keys for a while and nothing
-about people. ID tokens are judged by `auth.tokens`.
+Speaks to one provider as one client. Where its metadata offers them, requests are pushed (RFC 9126) and codes bound
+to a key of ours (RFC 9449): no setting says so. Keeps the provider's published metadata and keys for a while and
+nothing about people. ID tokens are judged by `auth.tokens`.
 """
 
 import asyncio
@@ -19,8 +20,8 @@ import httpx2
 
 from auth.assurance import meets
 from auth.errors import SignInFailed, TokenRefused
-from auth.signing import KeyRefused, import_jwks
-from auth.tokens import ID_TOKEN, LOGOUT_TOKEN, Verifier, key_name
+from auth.signing import KeyRefused, SigningKey, import_jwks
+from auth.tokens import ID_TOKEN, LOGOUT_TOKEN, UNTYPED_ID_TOKEN, Verifier, key_name, sign_proof
 
 TIMEOUT_SECONDS = 5.0
 MAX_RESPONSE_BYTES = 64 * 1024
@@ -41,6 +42,8 @@ class Client:
     client_id: str
     redirect_uri: str
     least_acr: str
+    untyped_tokens: bool = False
+    """The provider writes no `typ` into its ID tokens, as OpenID Connect lets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,18 @@ class _Metadata:
     token_endpoint: str
     jwks_uri: str
     fetched_at: datetime
+    par_endpoint: str | None = None
+    proves_keys: bool = False
+    """Whether it takes DPoP proofs signed with ES256."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the provider said: a small JSON object, and the nonce for the next proof."""
+
+    status: int
+    said: dict[str, Any] = field(repr=False)
+    nonce: str | None = None
 
 
 class Provider:
@@ -92,6 +107,8 @@ class Provider:
         self._metadata: _Metadata | None = None
         self._verifier: Verifier | None = None
         self._keys_fetched_at: datetime | None = None
+        self._key = SigningKey.generate()
+        self._nonce: str | None = None
 
     async def authorization_url(
         self, challenge: Challenge, language: str, now: datetime, demand: Demand | None = None
@@ -113,7 +130,15 @@ class Provider:
             "max_age": str(demand.max_age_seconds),
             "ui_locales": language,
         }
-        return f"{metadata.authorization_endpoint}?{urlencode(asked)}"
+        if metadata.proves_keys:
+            asked["dpop_jkt"] = self._key.public.kid
+        if metadata.par_endpoint is None:
+            return f"{metadata.authorization_endpoint}?{urlencode(asked)}"
+        pushed = (await self._ask("POST", metadata.par_endpoint, asked)).said.get("request_uri")
+        if not isinstance(pushed, str):
+            raise SignInFailed("provider")
+        brought = {"client_id": self.client.client_id, "request_uri": pushed}
+        return f"{metadata.authorization_endpoint}?{urlencode(brought)}"
 
     async def identify(
         self, code: str, challenge: Challenge, now: datetime, demand: Demand | None = None
@@ -124,26 +149,36 @@ class Provider:
         `assurance` or `claims` for what it says of the person.
         """
         metadata = await self._discover(now)
-        answer = await self._fetch(
-            "POST",
-            metadata.token_endpoint,
-            {
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": self.client.redirect_uri,
-                "client_id": self.client.client_id,
-                "code_verifier": challenge.verifier,
-            },
-        )
-        token = answer.get("id_token")
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.client.redirect_uri,
+            "client_id": self.client.client_id,
+            "code_verifier": challenge.verifier,
+        }
+        token = (await self._redeem(metadata, form, now)).get("id_token")
         if not isinstance(token, str):
             raise SignInFailed("response")
         verifier = await self._verifier_for(token, metadata, now)
         try:
-            claims = verifier.verify(ID_TOKEN, token, audience=self.client.client_id, now=now)
+            kind = UNTYPED_ID_TOKEN if self.client.untyped_tokens else ID_TOKEN
+            claims = verifier.verify(kind, token, audience=self.client.client_id, now=now)
         except TokenRefused:
             raise SignInFailed("token") from None
         return self._judge(claims, challenge, demand or Demand(self.client.least_acr), now)
+
+    async def _redeem(self, metadata: _Metadata, form: dict[str, str], now: datetime) -> dict[str, Any]:
+        """The token endpoint's answer, with a proof of our key where it takes one; once more with its nonce."""
+        url = metadata.token_endpoint
+        if not metadata.proves_keys:
+            return (await self._ask("POST", url, form)).said
+        for last in (False, True):
+            proof = sign_proof(self._key, method="POST", url=url, nonce=self._nonce, now=now)
+            answer = await self._ask("POST", url, form, proof, wants_nonce=not last)
+            self._nonce = answer.nonce or self._nonce
+            if answer.status == 200:
+                return answer.said
+        raise SignInFailed("response")
 
     async def ended_account(self, logout_token: str, now: datetime) -> str:
         """The account whose session at the provider has ended (Back-Channel Logout 1.0, section 2.6).
@@ -180,7 +215,7 @@ class Provider:
         held = self._metadata
         if held is not None and now - held.fetched_at < METADATA_LIFETIME:
             return held
-        said = await self._fetch("GET", f"{self.client.issuer}/.well-known/openid-configuration")
+        said = (await self._ask("GET", f"{self.client.issuer}/.well-known/openid-configuration")).said
         # OpenID Connect Discovery, section 4.3: else one provider could speak in another's name.
         if said.get("issuer") != self.client.issuer:
             raise SignInFailed("provider")
@@ -189,6 +224,8 @@ class Provider:
             _endpoint(said.get("token_endpoint")),
             _endpoint(said.get("jwks_uri")),
             now,
+            _endpoint(pushing) if (pushing := said.get(_PUSHING)) is not None else None,
+            "ES256" in _names(said.get("dpop_signing_alg_values_supported")),
         )
         return self._metadata
 
@@ -199,15 +236,28 @@ class Provider:
             return held
         self._keys_fetched_at = now
         try:
-            keys = import_jwks(await self._fetch("GET", metadata.jwks_uri))
+            keys = import_jwks((await self._ask("GET", metadata.jwks_uri)).said)
         except KeyRefused:
             raise SignInFailed("provider") from None
         self._verifier = Verifier(self.client.issuer, keys.values())
         return self._verifier
 
-    async def _fetch(self, method: str, url: str, form: dict[str, str] | None = None) -> dict[str, Any]:
-        """A small JSON object, or SignInFailed: never the body or the address in a message."""
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        form: dict[str, str] | None = None,
+        proof: str | None = None,
+        *,
+        wants_nonce: bool = False,
+    ) -> _Answer:
+        """A small JSON object, or SignInFailed: never the body or the address in a message.
+
+        `wants_nonce`: a refusal that only asks for a nonce is an answer too.
+        """
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if proof is not None:
+            headers["DPoP"] = proof
         try:
             # One limit over the whole exchange: the client's own are per read, which a slow drip never meets.
             async with (
@@ -221,20 +271,32 @@ class Provider:
                         raise SignInFailed("provider")
         except (TimeoutError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL):
             raise SignInFailed("provider") from None
-        if response.status_code != 200:
-            raise SignInFailed("response" if 400 <= response.status_code < 500 else "provider")
-        try:
-            said = json.loads(body)
-        except (ValueError, RecursionError):
-            raise SignInFailed("provider") from None
-        if not isinstance(said, dict):
+        status, nonce = response.status_code, response.headers.get("DPoP-Nonce")
+        said = _object(body)
+        asks = wants_nonce and status == 400 and nonce and said and said.get("error") == "use_dpop_nonce"
+        if status not in (200, 201) and not asks:
+            raise SignInFailed("response" if 400 <= status < 500 else "provider")
+        if said is None:
             raise SignInFailed("provider")
-        return said
+        return _Answer(status, said, nonce)
 
 
+_PUSHING = "pushed_authorization_request_endpoint"
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _NUMBER = re.compile(r"[0-9]{12}")
 _PERSON_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _names(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _endpoint(url: object) -> str:

@@ -10,6 +10,7 @@ Replay lists must key on `(iss, jti)`, or for proofs on `(thumbprint, jti)`, nev
 """
 
 import hashlib
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,6 +34,7 @@ from auth.jws.kinds import (
     LOGOUT_TOKEN,
     REGISTER_ANSWER,
     SHARE_RECEIPT,
+    UNTYPED_ID_TOKEN,
     TokenKind,
     is_name,
 )
@@ -53,11 +55,13 @@ __all__ = [
     "MAX_DEPTH",
     "REGISTER_ANSWER",
     "SHARE_RECEIPT",
+    "UNTYPED_ID_TOKEN",
     "Proof",
     "TokenKind",
     "Tokens",
     "Verifier",
     "key_name",
+    "sign_proof",
     "verify_proof",
 ]
 
@@ -117,8 +121,9 @@ class Verifier:
         # 2. The header: exactly these members, this algorithm, this kind, a key we know. crit, b64, jwk, jku, x5u
         #    and zip are refused by not being among them.
         header = parts.header
-        fitting = [kind for kind in kinds if kind.typ == header.get("typ")]
-        if header.keys() != _HEADER_MEMBERS or header["alg"] != ALGORITHM or not fitting:
+        members = _HEADER_MEMBERS if "typ" in header else _UNTYPED_MEMBERS
+        fitting = [kind for kind in kinds if _is_typed(kind, header)]
+        if header.keys() != members or header["alg"] != ALGORITHM or not fitting:
             refuse()
         key = self._keys[header["kid"]]
         # 3. The signature, by jose, over the very octets that were read.
@@ -214,6 +219,26 @@ class Tokens:
         return {"keys": [dict(key.jwk) for key in self._public]}
 
 
+def sign_proof(key: SigningKey, *, method: str, url: str, nonce: str | None, now: datetime) -> str:
+    """A DPoP proof of our own, for a request to somebody else's token endpoint (RFC 9449, section 4.2)."""
+    claims: dict[str, Any] = {
+        "jti": secrets.token_urlsafe(16),
+        "htm": method,
+        "htu": url,
+        "iat": int(now.timestamp()),
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    public = {name: key.public.jwk[name] for name in ("kty", "crv", "x", "y")}
+    proof: str = jwt.encode(
+        claims,
+        CryptographyECKey(key.pem, ALGORITHM),
+        algorithm=ALGORITHM,
+        headers={"typ": DPOP_PROOF.typ, "jwk": public},
+    )
+    return proof
+
+
 def key_name(token: str) -> str | None:
     """The `kid` an unverified token asks for, to decide whether fresh keys are worth fetching; None for
     anything that is no token. Trust nothing on its word."""
@@ -225,7 +250,13 @@ def key_name(token: str) -> str | None:
 
 
 _HEADER_MEMBERS = {"alg", "typ", "kid"}
+_UNTYPED_MEMBERS = {"alg", "kid"}
 _PROOF_MEMBERS = {"alg", "typ", "jwk"}
+
+
+def _is_typed(kind: TokenKind, header: Mapping[str, Any]) -> bool:
+    # A member that is there and null is not one that is not there.
+    return "typ" not in header if kind.typ is None else header.get("typ") == kind.typ
 
 
 def _assert_backend() -> None:

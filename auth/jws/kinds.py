@@ -15,11 +15,12 @@ Shape = Callable[[object], bool]
 
 @dataclass(frozen=True, slots=True)
 class TokenKind:
-    """One kind. `one_of`: at least one of these claims. `self_issued`: the issuer speaks of itself, `sub` is `iss`
-    (RFC 7523). `shapes` are checked on claims that are there."""
+    """One kind. `typ` None: the header has none, and no token of ours is signed so. `one_of`: at least one of these
+    claims. `self_issued`: the issuer speaks of itself, `sub` is `iss` (RFC 7523). `shapes` are checked on claims that
+    are there."""
 
     name: str
-    typ: str
+    typ: str | None
     required: frozenset[str]
     longest: timedelta
     forbidden: frozenset[str] = frozenset()
@@ -85,12 +86,21 @@ _WORDS = re.compile(r"[!-~]+(?: [!-~]+)*")
 
 _ISSUED = frozenset({"iss", "sub", "aud", "iat", "exp", "jti"})
 
+_OF_A_SIGN_IN = frozenset({"iss", "sub", "aud", "iat", "exp", "nonce", "acr", "auth_time"})
+
 ID_TOKEN = TokenKind(
     # The one kind whose typ is not ours to choose: OpenID Connect issuers write "JWT" or nothing. We ask for
-    # "JWT", which no other kind here bears; an issuer that omits it gets a row of its own, not a laxer one.
+    # "JWT", which no other kind here bears; an issuer that omits it has a row of its own, not a laxer one.
     "id-token",
     "JWT",
-    frozenset({"iss", "sub", "aud", "iat", "exp", "nonce", "acr", "auth_time"}),
+    _OF_A_SIGN_IN,
+    timedelta(hours=1),
+)
+UNTYPED_ID_TOKEN = TokenKind(
+    # Only where the operator says that the provider writes them so: then none with a typ is taken.
+    "untyped-id-token",
+    None,
+    _OF_A_SIGN_IN,
     timedelta(hours=1),
 )
 CONSENT_RECEIPT = TokenKind(
@@ -153,6 +163,7 @@ LOGOUT_TOKEN = TokenKind(
 )
 KINDS = (
     ID_TOKEN,
+    UNTYPED_ID_TOKEN,
     CONSENT_RECEIPT,
     SHARE_RECEIPT,
     REGISTER_ANSWER,

@@ -32,6 +32,7 @@ def b64(octets: bytes) -> str:
 
 OF_A_KIND: Mapping[str, Mapping[str, Any]] = {
     "id-token": {"nonce": "n-1", "acr": "urn:vn:eid:tk2:xt2", "auth_time": 0},
+    "untyped-id-token": {"nonce": "n-1", "acr": "urn:vn:eid:tk2:xt2", "auth_time": 0},
     "content-ticket": {"doc": "d-1"},
     "access-token": {
         "client_id": "motlan-mobile",
@@ -67,7 +68,9 @@ class Mould:
         return SigningKey(self.key).public
 
     def header(self, **changes: Any) -> dict[str, Any]:
-        base: dict[str, Any] = {"alg": "ES256", "typ": self.kind.typ}
+        base: dict[str, Any] = {"alg": "ES256"}
+        if self.kind.typ is not None:
+            base["typ"] = self.kind.typ
         if self.kind is DPOP_PROOF:
             base["jwk"] = {name: self.public.jwk[name] for name in ("kty", "crv", "x", "y")}
         else:
@@ -214,10 +217,12 @@ def critical_extension(mould: Mould, rng: random.Random) -> object:
 
 
 def wrong_type(mould: Mould, rng: random.Random) -> object:
-    others: list[Any] = [kind.typ for kind in (*KINDS, DPOP_PROOF)]
-    others += ["verif+jwt", "jwt", mould.kind.typ.swapcase(), "application/" + mould.kind.typ]
-    others += ["", None, 1, [mould.kind.typ], mould.kind.typ + "\0", MISSING]
-    wrong = [one for one in others if one != mould.kind.typ]
+    own = mould.kind.typ
+    others: list[Any] = [kind.typ for kind in (*KINDS, DPOP_PROOF) if kind.typ is not None]
+    others += ["verif+jwt", "jwt", "", None, 1, [own]]
+    if own is not None:
+        others += [own.swapcase(), f"application/{own}", f"{own}\0", MISSING]
+    wrong = [one for one in others if own is None or one != own]
     return mould.seal(mould.header(typ=rng.choice(wrong)), mould.claims(rng))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from auth.errors import TokenRefused
@@ -20,6 +20,7 @@ from auth.tokens import (
     KINDS,
     REGISTER_ANSWER,
     SHARE_RECEIPT,
+    UNTYPED_ID_TOKEN,
     TokenKind,
     Tokens,
     Verifier,
@@ -57,11 +58,41 @@ def claims_of(kind: TokenKind, issuer: str = ISSUER) -> dict[str, Any]:
     return CLAIMS | own | ({"sub": issuer} if kind.self_issued else {})
 
 
+TYPED = [kind for kind in KINDS if kind.typ is not None]
+
+
 def sign(tokens: Tokens, kind: TokenKind = CONSENT_RECEIPT, **claims: Any) -> str:
     return tokens.sign(kind, {**claims_of(kind), **claims}, lifetime=MINUTE, now=NOW)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def foreign_token(kind: TokenKind, claims: dict[str, Any], key: ECKey, **header: Any) -> str:
+    """As another library's issuer writes it. Its JWT writer adds a type where none is given."""
+    typed = {"typ": kind.typ} if kind.typ is not None else {}
+    whole = {"alg": "ES256", "kid": key.kid, **typed, **header}
+    return jws.serialize_compact(whole, json.dumps(claims), key, algorithms=["ES256"])
+
+
+def test_a_kind_without_a_type_is_never_ours_to_sign(tokens: Tokens) -> None:
+    with pytest.raises(ValueError, match="untyped-id-token"):
+        sign(tokens, UNTYPED_ID_TOKEN)
+
+
+def test_where_no_type_is_written_none_is_taken() -> None:
+    foreign = ECKey.generate_key("P-256", auto_kid=True)
+    issued = int(NOW.timestamp())
+    claims = {**claims_of(UNTYPED_ID_TOKEN, ISSUER), "iss": ISSUER, "iat": issued, "exp": issued + 60}
+    verifier = Verifier(ISSUER, import_jwks(KeySet([foreign]).as_dict(private=False)).values())
+    plain = foreign_token(UNTYPED_ID_TOKEN, claims, foreign)
+    assert verifier.verify(UNTYPED_ID_TOKEN, plain, audience=AUDIENCE, now=NOW) == claims
+    for typ in ("JWT", "", "jwt", "at+jwt"):
+        typed = foreign_token(UNTYPED_ID_TOKEN, claims, foreign, typ=typ)
+        with pytest.raises(TokenRefused):
+            verifier.verify(UNTYPED_ID_TOKEN, typed, audience=AUDIENCE, now=NOW)
+    with pytest.raises(TokenRefused):
+        verifier.verify(ID_TOKEN, plain, audience=AUDIENCE, now=NOW)
+
+
+@pytest.mark.parametrize("kind", TYPED, ids=lambda kind: kind.name)
 def test_what_we_sign_we_accept_and_so_does_another_library(tokens: Tokens, kind: TokenKind) -> None:
     token = sign(tokens, kind)
     claims = tokens.verify(kind, token, audience=AUDIENCE, now=NOW)
@@ -78,7 +109,7 @@ def test_what_another_library_signs_we_accept(kind: TokenKind) -> None:
     issued = int(NOW.timestamp())
     own = claims_of(kind, "https://idp.example")
     claims = {**own, "iss": "https://idp.example", "iat": issued, "exp": issued + 60}
-    token = jwt.encode({"alg": "ES256", "kid": foreign.kid, "typ": kind.typ}, claims, foreign)
+    token = foreign_token(kind, claims, foreign)
     published = json.loads(json.dumps(KeySet([foreign]).as_dict(private=False)))
     verifier = Verifier("https://idp.example", import_jwks(published).values())
     assert verifier.verify(kind, token, audience=AUDIENCE, now=NOW) == claims
@@ -325,12 +356,12 @@ def test_every_required_claim_is_required() -> None:
     issued = int(NOW.timestamp())
     for kind in KINDS:
         whole = {**claims_of(kind), "iss": ISSUER, "iat": issued, "exp": issued + 60}
-        header = {"alg": "ES256", "kid": foreign.kid, "typ": kind.typ}
         for missing in kind.required:
             claims = {name: value for name, value in whole.items() if name != missing}
             with pytest.raises(TokenRefused):
-                verifier.verify(kind, jwt.encode(header, claims, foreign), audience=AUDIENCE, now=NOW)
-        assert verifier.verify(kind, jwt.encode(header, whole, foreign), audience=AUDIENCE, now=NOW) == whole
+                verifier.verify(kind, foreign_token(kind, claims, foreign), audience=AUDIENCE, now=NOW)
+        token = foreign_token(kind, whole, foreign)
+        assert verifier.verify(kind, token, audience=AUDIENCE, now=NOW) == whole
 
 
 def test_id_tokens_for_another_authorised_party_are_refused(tokens: Tokens) -> None:
