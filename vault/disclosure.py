@@ -4,7 +4,8 @@ Nothing is handed out before its log row is written, and nothing is streamed bef
 reader who is cut off in between is logged for what they did not get: over-reporting is the safe error.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -108,11 +109,11 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     require(caller, _action(disclosure.basis), ConsentFacts(disclosure.subject, recipient))
     if consent is not None:
         _check_consent(consent, disclosure, safe, now)
-    # (4) Spend and log before anything is opened: if this cannot be written, nothing is read.
+    # (4) Spend before anything is read: of many at once as many go on as uses are left.
     await _spend(tx, disclosure.basis)
     document, version = await _load(tx, disclosure)
     whole = _check_coverage(consent, disclosure, document, version)
-    # (5) The line of the log.
+    # (5) Log before anything is opened: if this cannot be written, nothing is.
     ledger_id = await ledger.record(tx, caller.actor, _entry(disclosure, document), now)
     if consent is not None:
         tx.add(_use(consent, caller, ledger_id, now))
@@ -140,7 +141,9 @@ async def _spend(tx: Tx, basis: Basis) -> None:
     """One statement counts a use, so that of fifty at once as many go on as are left. Raises GrantSpent."""
     if not isinstance(basis, UnderGrant) or basis.again:
         return
-    if await tx.scalar(text("SELECT spend_access(:id)"), {"id": basis.request}) is None:
+    with _waiting():
+        left = await tx.scalar(text("SELECT spend_access(:id)"), {"id": basis.request})
+    if left is None:
         raise GrantSpent
 
 
@@ -153,15 +156,22 @@ async def _lock_consent(tx: Tx, basis: Basis) -> Consent | None:
         .with_for_update(read=True)
         .execution_options(populate_existing=True)
     )
-    try:
+    with _waiting():
         consent = await tx.scalar(locking)
+    if consent is None:
+        raise ConsentMissing(ConsentFault.NONE)
+    return consent
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Raises DisclosureBusy for a row somebody else has held too long."""
+    try:
+        yield
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
             raise DisclosureBusy from None
         raise
-    if consent is None:
-        raise ConsentMissing(ConsentFault.NONE)
-    return consent
 
 
 _LOCK_NOT_AVAILABLE = "55P03"

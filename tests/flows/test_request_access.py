@@ -124,7 +124,10 @@ async def test_of_fifty_readings_at_once_one_gets_the_claims(stage: Stage) -> No
     answers = await asyncio.gather(*(reader.attempt("readGranted", READ) for _ in range(50)))
     got = [one for one in answers if one["granted"]]
     codes = {one["errors"][0]["code"] for one in answers if one["errors"]}
-    assert (len(got), codes) == (1, {"GRANT_SPENT"})
+    # Who waited too long for the others is told to come again, and would then hear that nothing is left.
+    assert len(got) == 1
+    assert codes <= {"GRANT_SPENT", "DISCLOSURE_BUSY"}
+    print(f"50 readings under one grant at once: {len(got)} got the claims")
     assert await rows(stage, "SELECT uses FROM access_requests") == [(1,)]
 
 

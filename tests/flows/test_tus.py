@@ -10,7 +10,6 @@ import httpx2
 
 from api.work import expire_uploads
 from tests import files
-from tests.conftest import NOW
 from tests.flows.conftest import Later
 from tests.flows.journeys import (
     DRAWING_TYPE,
@@ -22,6 +21,7 @@ from tests.flows.journeys import (
     rows,
     unchanged,
 )
+from tests.flows.phone import clock_of
 from tests.flows.stage import ORIGIN, Person, Stage
 
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -83,7 +83,8 @@ async def test_a_file_is_announced_sent_in_pieces_and_becomes_a_document(stage: 
     made = await create(me)
     address = made.headers["location"]
     assert made.status_code == 201
-    assert parsedate_to_datetime(made.headers["upload-expires"]) - NOW < timedelta(hours=24, minutes=5)
+    ends = parsedate_to_datetime(made.headers["upload-expires"]) - clock_of(stage)()
+    assert timedelta(hours=23, minutes=55) < ends <= timedelta(hours=24)
     assert await offset(me, address) == 0
     for start, stop in ((0, 1), (1, 70_000), (70_000, len(CONTENT))):
         sent = await append(me, address, start, CONTENT[start:stop])
