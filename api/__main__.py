@@ -28,6 +28,7 @@ from api.process.serving import (
     reach_servers,
     seconds_since_start,
     serving,
+    telling_figures,
 )
 from api.process.systems import add_system_commands
 from api.settings import Neighbours, Settings, SettingsRefused, neighbours_of, read_settings
@@ -155,6 +156,7 @@ async def open_demo(
             software = system_accounts(settings.data / "sandbox")
             await enter_demo(servers, seed(addresses.issuer), software)
         platform = await stack.enter_async_context(open_platform(settings, servers, neighbours))
+        await stack.enter_async_context(telling_figures(platform, settings))
         await stack.enter_async_context(serving(platform, listening, loops=loops))
         yield platform
 
@@ -274,6 +276,7 @@ async def _work(given: argparse.Namespace, settings: Settings) -> int:
         open_platform(settings, servers, neighbours_of(settings)) as platform,
     ):
         stop = stack.enter_context(heeding_signals())
+        await stack.enter_async_context(telling_figures(platform, settings))
         loops = asyncio.create_task(platform.loops.run())
         await stop.wait()
         loops.cancel()

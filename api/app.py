@@ -23,6 +23,7 @@ from api import content, health, log, signin, verify
 from api.gateway.documents import read_documents
 from api.gateway.operations import OperationRefused
 from api.graphql import GraphQLFace, Rules
+from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
 from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
@@ -73,6 +74,8 @@ class Platform:
     loops: Loops
     house: House
     log_key: str
+    figures: ASGIApp
+    """`/metrics`, for an address of its own."""
 
 
 def create_keys(settings: Settings) -> bool:
@@ -173,7 +176,10 @@ async def open_platform(
                 sandbox=not settings.production,
             )  # fmt: skip
             server = AuthorisationServer(door, apps, gate)
-            yield Platform(_app(settings, house, tokens, server, loops, now), loops, house, signer.key.text)
+            metrics = Metrics()
+            app = _app(_Parts(settings, house, tokens, server, loops, metrics, now))
+            figures = metrics_app(metrics, loops, work, now)
+            yield Platform(app, loops, house, signer.key.text, figures)
     finally:
         await database.close()
         await work.close()
@@ -212,25 +218,32 @@ def _providers(
     return {Door.CITIZEN: citizens, Door.OFFICER: officers, Door.APP: citizens}
 
 
-def _app(
-    settings: Settings,
-    house: House,
-    tokens: Tokens,
-    server: AuthorisationServer,
-    loops: Loops,
-    now: Callable[[], datetime],
-) -> ASGIApp:
-    face = _face(settings, house, now)
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the application is put together from."""
+
+    settings: Settings
+    house: House
+    tokens: Tokens
+    server: AuthorisationServer
+    loops: Loops
+    metrics: Metrics
+    now: Callable[[], datetime]
+
+
+def _app(parts: _Parts) -> ASGIApp:
+    settings, house, now = parts.settings, parts.house, parts.now
+    face = _face(settings, house, now, parts.metrics)
     routes = [
-        *signin.routes(server.door),
-        *endpoints.routes(server),
-        *logout.routes(server.door),
+        *signin.routes(parts.server.door),
+        *endpoints.routes(parts.server),
+        *logout.routes(parts.server.door),
         *face.routes(),
         *content.routes(house, now),
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *log.routes(house.database),
-        *health.routes(house.database, house.office.safe.keys, tokens, loops, now),
+        *health.routes(house.database, house.office.safe.keys, parts.tokens, parts.loops, now),
     ]
     app = Starlette(
         routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}
@@ -239,10 +252,10 @@ def _app(
     known: ASGIApp = app
     if settings.proxies:
         known = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), list(settings.proxies)))
-    return Shield(known, secure=settings.is_secure)
+    return Watched(Shield(known, secure=settings.is_secure), parts.metrics)
 
 
-def _face(settings: Settings, house: House, now: Callable[[], datetime]) -> GraphQLFace:
+def _face(settings: Settings, house: House, now: Callable[[], datetime], metrics: Metrics) -> GraphQLFace:
     """Raises SettingsRefused for registered documents that are none of this schema's."""
     try:
         rules = Rules(
@@ -250,7 +263,7 @@ def _face(settings: Settings, house: House, now: Callable[[], datetime]) -> Grap
             trusted=read_documents(settings.operations),
             trusted_only=settings.trusted_documents,
         )
-        return GraphQLFace(house, now, origin=settings.public_url, rules=rules)
+        return GraphQLFace(house, now, metrics, rules)
     except OSError as unread:
         raise SettingsRefused("MOTLAN_OPERATIONS names no folder that can be read") from unread
     except OperationRefused as refused:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 from typing import Any, Final
 
 from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType
@@ -32,6 +33,7 @@ from api.gateway.requests import (
     refuse_foreign_origin,
 )
 from api.journal import log_fault
+from api.metrics import Metrics
 from api.oauth.credentials import (
     REFUSED_TOKENS,
     bad_credentials,
@@ -57,6 +59,8 @@ KEPT_SECONDS: Final = 300
 DOCUMENT: Final = "document"
 
 ONLY_POST: Final = "Mutations are taken by POST only."
+UNREAD: Final = "none"
+"""The kind of what is no operation."""
 NOT_TRUSTED: Final = "Here only documents registered with the server are run."
 
 
@@ -79,19 +83,22 @@ class _Said:
 
     body: dict[str, Any]
     status: int
+    of: tuple[str, str] = ("", UNREAD)
+    """The name of the registered document, if it is one, and the kind of operation."""
     lasting: bool = False
 
 
 class GraphQLFace:
-    """The endpoint. `origin` is the public address.
+    """The endpoint.
 
     Raises OperationRefused for a registered document that does not fit the schema.
     """
 
-    def __init__(self, house: House, now: Callable[[], datetime], *, origin: str, rules: Rules) -> None:
+    def __init__(self, house: House, now: Callable[[], datetime], metrics: Metrics, rules: Rules) -> None:
         self._house = house
+        self._metrics = metrics
         self._now = now
-        self._origin = origin
+        self._origin = house.public_url
         self._trusted_only = rules.trusted_only
         self._schema = build([_Prepared])
         self._operations = Operations(self._schema._schema, open_book=rules.open_book)
@@ -110,7 +117,10 @@ class GraphQLFace:
                 context = await self._context(request, headers["X-Request-Id"])
             else:
                 asked, context = read_address(request), self._nobody(request, headers["X-Request-Id"])
+            begun = perf_counter()
             said = await self._execute(asked, context, kind, by_post=request.method == "POST")
+            codes = [*_codes(said.body), *context.refusals]
+            self._metrics.operation(*said.of, codes, perf_counter() - begun)
         except Unreadable as unreadable:
             if unreadable.status == 405:
                 headers["Allow"] = "POST"
@@ -140,9 +150,11 @@ class GraphQLFace:
     async def _execute(self, asked: Asked, context: Context, kind: str, *, by_post: bool) -> _Said:
         """Raises Unreadable(405) for a mutation by GET."""
         told: dict[str, Any] = {}
+        of = ("", UNREAD)
         try:
             operation = self._operation(asked, context)
             meant = operation.named(asked.operation)
+            of = (operation.name, meant.operation.value)
             if meant.operation is OperationType.MUTATION and not by_post:
                 raise Unreadable(405, "METHOD_NOT_ALLOWED", ONLY_POST)
             cost = operation.cost(meant, asked.variables)
@@ -150,7 +162,7 @@ class GraphQLFace:
             refuse_dear(cost)
         except OperationRefused as refused:
             body = _failed([_refused(error, refused.code) for error in refused.errors]) | told
-            return _Said(body, _status(kind, ran=False))
+            return _Said(body, _status(kind, ran=False), of)
         result = await self._schema.execute(
             asked.query or asked.document_id,  # a name for it: what runs is the document
             variable_values=asked.variables,
@@ -164,7 +176,7 @@ class GraphQLFace:
             body["errors"] = [_face(error, context) for error in result.errors]
         partial = bool(result.errors) and result.data is not None
         lasting = not by_post and not result.errors and _is_catalogue(meant)
-        return _Said(body | told, _status(kind, ran=ran, partial=partial), lasting)
+        return _Said(body | told, _status(kind, ran=ran, partial=partial), of, lasting)
 
     def _operation(self, asked: Asked, context: Context) -> Operation:
         """Raises OperationRefused."""
@@ -256,6 +268,10 @@ def _error(code: str, message: str) -> dict[str, Any]:
 
 def _failed(errors: list[Any]) -> dict[str, Any]:
     return {"errors": errors}
+
+
+def _codes(body: Mapping[str, Any]) -> list[str]:
+    return [str((error.get("extensions") or {}).get("code", "")) for error in body.get("errors") or ()]
 
 
 def _wanted_assurance(body: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,7 +50,8 @@ class Settings:
     `data` holds keys, sealed files and the embedded database. `public_url` is the address people use, never read
     from a header. `servers`: real PostgreSQL servers; None means the embedded one. `clock_offset` moves the
     platform's clock for demonstrations and tests. `operations` holds the registered documents, which
-    `trusted_documents` makes the only ones for the portal.
+    `trusted_documents` makes the only ones for the portal. `metrics`: address and port where figures are told;
+    nowhere when None.
     """
 
     data: Path
@@ -70,6 +71,7 @@ class Settings:
     trusted_documents: bool = False
     operations: Path = SHIPPED
     apps: tuple[App, ...] = ()
+    metrics: tuple[str, int] | None = None
 
     @property
     def is_secure(self) -> bool:
@@ -111,6 +113,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
     "MOTLAN_OPERATIONS": "Folder of registered documents (*.graphql); those of docs/clients by default.",
+    "MOTLAN_METRICS": "Address and port where /metrics is served, 127.0.0.1:9464 for instance; nowhere by default.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
 """Every variable, with what it is for."""
@@ -151,6 +154,7 @@ def read_settings(
         trusted_documents=_flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
         operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
         apps=_apps(given.get("MOTLAN_APPS")),
+        metrics=_endpoint(given, "MOTLAN_METRICS"),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -211,8 +215,15 @@ def _refuse_unfit_for_production(settings: Settings) -> None:
             raise SettingsRefused(f"{names[0]} must be https in production")
     if settings.jwks_path is None:
         raise SettingsRefused("missing in production: MOTLAN_REGISTERS_JWKS")
+    if settings.metrics is not None and not _is_private(settings.metrics[0]):
+        raise SettingsRefused("MOTLAN_METRICS must be a private address of this host in production")
     if not settings.allow_local_key_ring:
         raise SettingsRefused("a root key in a file needs MOTLAN_ALLOW_LOCAL_KEY_RING=1 in production")
+
+
+def _is_private(address: str) -> bool:
+    given = ip_address(address)
+    return given.is_private and not given.is_unspecified
 
 
 def _servers(given: Mapping[str, str]) -> Servers | None:
@@ -258,6 +269,20 @@ def _addresses(given: Mapping[str, str], name: str) -> tuple[str, ...]:
         return tuple(str(ip_network(one.strip())) for one in given.get(name, "").split(",") if one.strip())
     except ValueError:
         raise SettingsRefused(f"{name} must be addresses or networks, comma-separated") from None
+
+
+def _endpoint(given: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    value = given.get(name)
+    if value is None:
+        return None
+    host, _, port = value.rpartition(":")
+    try:
+        address, number = ip_address(host.removeprefix("[").removesuffix("]")), int(port)
+    except ValueError:
+        number = -1
+    if not 0 < number < 2**16:
+        raise SettingsRefused(f"{name} must be an address and a port, such as 127.0.0.1:9464")
+    return str(address), number
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:

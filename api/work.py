@@ -70,6 +70,8 @@ class Loops:
         )
         self.failing: set[str] = set()
         """Loops whose last round failed."""
+        self.good_rounds = {name: 0 for name, _, _ in self._steps}
+        """How many rounds of each loop went well."""
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -88,6 +90,7 @@ class Loops:
             try:
                 more = await step(self._tools)
                 self.failing.discard(name)
+                self.good_rounds[name] += 1
             except Exception as error:
                 more = False
                 self.failing.add(name)

@@ -25,7 +25,7 @@ from store.checkpoints import LogSigner
 from store.database import Actor, Tx
 from store.errors import LogBroken, NotSealed
 from store.merkle import Node
-from store.records import Checkpoint, LedgerEntry, LogLeaf, LogNode
+from store.records import MOST_COUNTED, Checkpoint, LedgerEntry, LogLeaf, LogNode
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,12 @@ async def record(tx: Tx, actor: Actor, entry: Entry, now: datetime) -> int:
     appended = select(func.append_ledger(*given, entry.outcome, body, secrets.token_bytes(32)))
     line: int = (await tx.scalars(appended)).one()
     return line
+
+
+async def count_unsealed(tx: Tx) -> int:
+    """Committed lines without a place, up to `MOST_COUNTED`. For the loops' role."""
+    some = select(LedgerEntry.id).where(LedgerEntry.log_index.is_(None)).limit(MOST_COUNTED).subquery()
+    return (await tx.scalars(select(func.count()).select_from(some))).one()
 
 
 async def seal(tx: Tx, signer: LogSigner, now: datetime, limit: int = 1024) -> int:

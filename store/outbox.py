@@ -10,11 +10,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from store.database import Tx
 from store.identifiers import new_id
-from store.records import OutboxMessage
+from store.records import MOST_COUNTED, OutboxMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is due and not done: how many messages, up to `MOST_COUNTED`, and for how long the oldest has been."""
+
+    due: int
+    oldest_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,19 @@ async def retry(tx: Tx, message: UUID, now: datetime, delay: timedelta) -> None:
 async def forget(tx: Tx, before: datetime) -> None:
     """Drop messages that had their effect before then."""
     await tx.execute(delete(OutboxMessage).where(OutboxMessage.done_at < before))
+
+
+async def backlog(tx: Tx, now: datetime) -> Backlog:
+    """How far the loops are behind. For the loops' role."""
+    late = (
+        select(OutboxMessage.due_at)
+        .where(OutboxMessage.done_at.is_(None), OutboxMessage.due_at <= now)
+        .order_by(OutboxMessage.due_at)
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    row = (await tx.execute(select(func.count(), func.min(late.c.due_at)).select_from(late))).one()
+    return Backlog(row[0], (now - row[1]).total_seconds() if row[1] is not None else 0.0)
 
 
 async def _settle(tx: Tx, message: UUID, **values: datetime | None) -> None:

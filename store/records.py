@@ -22,6 +22,9 @@ NAMES = MetaData(
     }
 )
 
+MOST_COUNTED = 10_000
+"""Rows that wait are counted up to here: an alarm needs no more, and counting on would hold up what is late."""
+
 
 class Record(DeclarativeBase):
     """Every row of the main database. Column types follow the Python annotation alone."""

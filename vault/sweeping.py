@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import text
 
 from store.database import Tx
+from store.records import MOST_COUNTED
 from vault.errors import BlobBusy, BlobMissing
 from vault.intake.uploads import PATIENCE
 from vault.sealing.blobs import LocalBlobs
@@ -48,6 +49,13 @@ async def forget_silent_uploads(tx: Tx, blobs: LocalBlobs, now: datetime) -> int
     await tx.execute(text("SELECT touch_uploads(:ids, :now)"), {"ids": sending, "now": now})
     await tx.execute(text("SELECT forget_pieces(:ids)"), {"ids": [row.id for row in silent]})
     return len(silent)
+
+
+async def count_open_uploads(tx: Tx, now: datetime) -> int:
+    """Uploads announced, not used and not over, up to `MOST_COUNTED`. For the loops' role."""
+    counting = text("SELECT count_open_uploads(:now, :most)")
+    count: int = (await tx.scalars(counting, {"now": now, "most": MOST_COUNTED})).one()
+    return count
 
 
 async def sweep_blobs(tx: Tx, blobs: LocalBlobs, now: datetime) -> int:

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from graphql import (
@@ -65,6 +65,8 @@ class Operation:
 
     document: DocumentNode
     schema: GraphQLSchema
+    name: str = ""
+    """Of a registered document, as whoever registered it named it."""
     _costs: dict[tuple[Any, ...], int] = field(default_factory=dict)
     _asked: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -116,7 +118,7 @@ class Operations:
         """
         for name, text in texts.items():
             try:
-                self._trusted[document_id(text)] = self._prepare(text)[0]
+                self._trusted[document_id(text)] = replace(self._prepare(text)[0], name=name)
             except OperationRefused as refused:
                 named = [GraphQLError(f"{name}: {error.message}") for error in refused.errors]
                 raise OperationRefused(named, refused.code) from None

@@ -75,15 +75,16 @@ async def reach_servers(settings: Settings) -> AsyncIterator[Servers]:
             yield servers
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises SettingsRefused when the port is taken."""
+def listen(host: str, port: int, *, setting: str = "--port") -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises SettingsRefused when the port is taken; `setting` is where
+    another one can be chosen."""
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
     except OSError:
         listening.close()
-        raise SettingsRefused(f"port {port} is taken; choose another one with --port") from None
+        raise SettingsRefused(f"port {port} is taken; choose another one with {setting}") from None
     listening.listen(512)
     return listening
 
@@ -140,6 +141,23 @@ async def serving(platform: Platform, listening: socket.socket, *, loops: bool) 
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+@asynccontextmanager
+async def telling_figures(platform: Platform, settings: Settings) -> AsyncIterator[None]:
+    """Metrics are served inside the block, where the settings name a place for them. Raises SettingsRefused."""
+    if settings.metrics is None:
+        yield
+        return
+    with listen(*settings.metrics, setting="MOTLAN_METRICS") as listening:
+        server = HttpServer(platform.figures)
+        answering = asyncio.create_task(server.serve([listening]))
+        try:
+            await server.up.wait()
+            yield
+        finally:
+            server.should_exit = True
+            await answering
 
 
 def seconds_since_start() -> float:

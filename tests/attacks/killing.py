@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -35,9 +36,10 @@ class Target(StrEnum):
 
 
 class Product:
-    """`python -m api serve` with its demo data, on a folder and a port of its own."""
+    """`python -m api serve` with its demo data, on a folder and a port of its own, under these settings."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self.settings = dict(settings or {})
         self._folder = folder
         self.data = folder / "data"
         self.output = folder / "output"
@@ -79,7 +81,7 @@ class Product:
         """Start and wait for nothing."""
         with self.output.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *self.command("serve"), cwd=ROOT, env=surroundings(),
+                *self.command("serve"), cwd=ROOT, env=surroundings() | self.settings,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
             )  # fmt: skip
 

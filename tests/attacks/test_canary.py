@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.attacks.canaries import CHUNK_BYTES, Search, Sighting, forms_of_text
-from tests.attacks.killing import Product
+from tests.attacks.killing import Product, free_port
 from tests.attacks.planting import Planted, live
 from tests.flows.stage import Person
 from tests.size import seed
@@ -40,7 +40,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 async def product(folder: Path) -> AsyncIterator[Product]:
-    made = Product(folder)
+    made = Product(folder, {"MOTLAN_METRICS": f"127.0.0.1:{free_port()}"})
     try:
         await made.start()
         yield made
@@ -55,6 +55,7 @@ async def test_nothing_planted_is_found_in_clear(product: Product) -> None:
         citizen, officer, clerk, stranger = [await _browse(stack, product) for _ in range(4)]
         await live(citizen, officer, clerk, planted)
         answers = await _ask_as_a_stranger(stranger, planted)
+        answers["the figures"] = await _figures(stranger, product)
     search = Search(planted.words, planted.files, planted.digests)
     print(
         f"seed {drawn}: {len(planted.words)} words, {len(planted.files)} files, {len(search.needles)} forms"
@@ -132,6 +133,15 @@ async def _ask_as_a_stranger(stranger: Person, planted: Planted) -> dict[str, by
             headers={"Content-Type": "application/json", "Origin": stranger.origin})  # fmt: skip
         answers[name] = answer.content
     return answers
+
+
+async def _figures(operator: Person, product: Product) -> bytes:
+    """What metrics tell after all that; what was asked by a stranger is in them, but for what they typed."""
+    told = (await operator.browser.get(f"http://{product.settings['MOTLAN_METRICS']}/metrics")).content
+    assert b'route="/graphql"' in told
+    assert b'route="/verify/{code:path}"' in told
+    assert b'outcome="BAD_VARIABLES"' in told
+    return told
 
 
 def _broken_requests(word: str) -> dict[str, dict[str, Any]]:

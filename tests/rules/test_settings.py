@@ -76,6 +76,8 @@ def test_production_as_it_should_be_is_accepted() -> None:
         (dict.fromkeys(IDENTITY, ""), "MOTLAN_IDENTITY_ISSUER"),
         ({"MOTLAN_REGISTERS_JWKS": ""}, "MOTLAN_REGISTERS_JWKS"),
         ({"MOTLAN_ALLOW_LOCAL_KEY_RING": "0"}, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
+        ({"MOTLAN_METRICS": "0.0.0.0:9464"}, "MOTLAN_METRICS"),
+        ({"MOTLAN_METRICS": "8.8.4.4:9464"}, "MOTLAN_METRICS"),
     ],
 )  # fmt: skip
 def test_production_refuses_what_belongs_to_a_demonstration(change: dict[str, str], named: str) -> None:
@@ -99,6 +101,9 @@ def test_the_five_database_addresses_come_together(name: str) -> None:
         ({"MOTLAN_PORT": "eighty"}, "MOTLAN_PORT"),
         ({"MOTLAN_PRODUCTION": "yes"}, "MOTLAN_PRODUCTION"),
         ({"MOTLAN_CITIZEN_CLIENT": "citizens"}, "all or none"),
+        ({"MOTLAN_METRICS": "9464"}, "MOTLAN_METRICS"),
+        ({"MOTLAN_METRICS": "localhost:9464"}, "MOTLAN_METRICS"),
+        ({"MOTLAN_METRICS": "127.0.0.1:65536"}, "MOTLAN_METRICS"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(given: dict[str, str], named: str) -> None:
@@ -126,6 +131,12 @@ def test_a_refusal_names_the_variable_and_not_its_value() -> None:
 def test_a_clock_offset_is_for_demonstrations() -> None:
     assert read_settings({"MOTLAN_CLOCK_OFFSET_SECONDS": "-60"}).clock_offset == timedelta(minutes=-1)
     assert Settings(data=Path("/x"), public_url="http://127.0.0.1").clock_offset == timedelta(0)
+
+
+def test_figures_are_told_where_the_operator_says_and_else_nowhere() -> None:
+    assert read_settings({}).metrics is None
+    assert read_settings({**SOUND, "MOTLAN_METRICS": "10.0.0.7:9464"}).metrics == ("10.0.0.7", 9464)
+    assert read_settings({"MOTLAN_METRICS": "[::1]:9464"}).metrics == ("::1", 9464)
 
 
 def test_proxies_are_addresses_or_networks() -> None:

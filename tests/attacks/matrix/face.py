@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 
 from api.graphql import GraphQLFace, Rules
+from api.metrics import Metrics
 from auth.apps.access import Gate
 from auth.apps.proofs import Nonces
 from auth.caller import CallerKind
@@ -116,7 +117,7 @@ async def open_face(
         public_url=ORIGIN,
         gate=gate,
     )
-    endpoint = GraphQLFace(house, lambda: now, origin=ORIGIN, rules=Rules(open_book=True))
+    endpoint = GraphQLFace(house, lambda: now, Metrics(), Rules(open_book=True))
     transport = httpx2.ASGITransport(Starlette(routes=endpoint.routes()))
     async with httpx2.AsyncClient(transport=transport, trust_env=False) as client:
         yield Face(house, now, client, gate)
