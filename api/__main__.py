@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from api.app import Platform, create_keys, enter_roll, open_platform, prepare
+from api.boot import refuse_silent_owners, refuse_unsafe_keys
 from api.journal import keep_journal, start_journal
 from api.process.commands import add_commands, show, tell
 from api.process.serving import (
@@ -149,6 +150,10 @@ async def open_demo(
             servers = await stack.enter_async_context(open_servers(settings))
             if not settings.production:
                 create_keys(settings)
+            else:
+                refuse_unsafe_keys(settings)
+            if settings.servers is not None:
+                await refuse_silent_owners(servers)
             await prepare(servers, datetime.now(UTC), tell)
         if sandbox_starts is not None:
             addresses = sandbox_starts.result().addresses
@@ -234,7 +239,7 @@ async def _story(given: argparse.Namespace, settings: Settings) -> int:
 
 def _refuse_production(settings: Settings) -> None:
     if settings.production:
-        raise SettingsRefused("the demo never runs in production: use serve")
+        raise SettingsRefused("MOTLAN_PRODUCTION is set: the demo never runs there, use serve")
 
 
 async def _unless(stop: asyncio.Event, doing: Coroutine[None, None, int]) -> int | None:

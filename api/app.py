@@ -20,9 +20,11 @@ from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import content, health, log, signin, verify
+from api.boot import refuse_unsafe_keys, refuse_wrong_databases
 from api.gateway.documents import read_documents
 from api.gateway.operations import OperationRefused
 from api.graphql import GraphQLFace, Rules
+from api.health import Clock
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
@@ -139,13 +141,18 @@ async def open_platform(
     Raises WallsBroken, KeyRingRefused, KeyRefused, CheckpointRefused, SettingsRefused: none of them may be served
     over.
     """
-    if settings.production and settings.clock_offset:
-        raise SettingsRefused("a clock offset is refused in production")
+    refuse_unsafe_keys(settings)
     now = _clock(settings)
     database = Database(servers.url, clock_offset=settings.clock_offset)
     work = Database(servers.work_url, pool_size=3, clock_offset=settings.clock_offset)
     keys = Keys(servers.keys_url, LocalKeyRing(settings.keys / "root.json"))
     try:
+        engines = {
+            "DATABASE_URL": database.engine,
+            "WORK_DATABASE_URL": work.engine,
+            "KEYS_DATABASE_URL": keys.engine,
+        }
+        await refuse_wrong_databases(engines, now, settings.clock_offset)
         await assert_walls(database)
         async with database.reading(ANONYMOUS.actor) as tx:
             laws = await read_law_book(tx)
@@ -233,6 +240,7 @@ class _Parts:
 
 def _app(parts: _Parts) -> ASGIApp:
     settings, house, now = parts.settings, parts.house, parts.now
+    clock = Clock(now, settings.clock_offset)
     face = _face(settings, house, now, parts.metrics)
     routes = [
         *signin.routes(parts.server.door),
@@ -243,7 +251,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *log.routes(house.database),
-        *health.routes(house.database, house.office.safe.keys, parts.tokens, parts.loops, now),
+        *health.routes(house.database, house.office.safe.keys, parts.tokens, parts.loops, clock),
     ]
     app = Starlette(
         routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}

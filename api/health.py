@@ -1,14 +1,15 @@
 """Whether the process lives, whether it may be sent requests, and the public keys its tokens verify with."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.boot import CLOCKS_APART
 from api.journal import log_fault
 from api.web.answers import json_answer
 from api.work import Loops
@@ -17,13 +18,16 @@ from auth.tokens import Tokens
 from store.database import Database
 from vault.sealing.keys import Keys
 
-CLOCKS_APART: Final = timedelta(seconds=5)
-"""Beyond it neither tokens nor consents can be judged (security.md, disclosure transaction)."""
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Ours, and how far it is moved from that of the machine."""
+
+    now: Callable[[], datetime]
+    offset: timedelta
 
 
-def routes(
-    database: Database, keys: Keys, tokens: Tokens, loops: Loops, now: Callable[[], datetime]
-) -> list[Route]:
+def routes(database: Database, keys: Keys, tokens: Tokens, loops: Loops, clock: Clock) -> list[Route]:
     """`/healthz`, `/readyz`, `/.well-known/jwks.json`."""
 
     async def live(request: Request) -> Response:
@@ -32,12 +36,12 @@ def routes(
     async def ready(request: Request) -> Response:
         try:
             async with database.reading(ANONYMOUS.actor) as tx:
-                theirs = await tx.scalar(select(func.app_now()))
-            await keys.reach()
+                theirs: datetime = (await tx.scalars(select(func.app_now()))).one()
+            of_keys = await keys.reach() + clock.offset
         except Exception as error:  # whatever keeps us from either database, we are not ready
             log_fault("readiness", error)
             return json_answer({"status": "database"}, 503)
-        if theirs is None or abs(theirs - now()) > CLOCKS_APART:
+        if any(abs(at - clock.now()) > CLOCKS_APART for at in (theirs, of_keys)):
             return json_answer({"status": "clock"}, 503)
         if loops.failing:
             return json_answer({"status": "loops"}, 503)

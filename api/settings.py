@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
 from api.gateway.documents import SHIPPED
 from auth.apps.registry import App, Apps, read_apps
+from auth.signing import KeyRefused, import_jwks
 from store.embedded import Servers
 
 DEFAULT_DATA = Path(".motlan")
@@ -24,7 +26,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class SettingsRefused(Exception):
-    """The platform must not start like this. The message names variables, never their values."""
+    """The platform must not start like this. The message names variables and what to do, never a secret's value."""
+
+    code = "SETTINGS_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
     "MOTLAN_OPERATIONS": "Folder of registered documents (*.graphql); those of docs/clients by default.",
     "MOTLAN_METRICS": "Address and port where /metrics is served, 127.0.0.1:9464 for instance; nowhere by default.",
+    "MOTLAN_ALLOW_EMBEDDED_DATABASE": "1 lets production keep its databases in the embedded server.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
 """Every variable, with what it is for."""
@@ -134,10 +139,13 @@ def read_settings(
 ) -> Settings:
     """The settings of this environment; `data` and `port` from the command line win. Raises SettingsRefused."""
     given = _values(environ)
+    _refuse_strangers(environ)
+    if data is not None:
+        given["MOTLAN_DATA"] = str(data)
     chosen = port or _number(given, "MOTLAN_PORT", DEFAULT_PORT)
     jwks, retired = given.get("MOTLAN_REGISTERS_JWKS"), given.get("MOTLAN_RETIRED_KEYS")
     settings = Settings(
-        data=(data or Path(given.get("MOTLAN_DATA") or DEFAULT_DATA)).absolute(),
+        data=Path(given.get("MOTLAN_DATA") or DEFAULT_DATA).absolute(),
         public_url=(given.get("MOTLAN_PUBLIC_URL") or f"http://127.0.0.1:{chosen}").rstrip("/"),
         host=given.get("MOTLAN_HOST") or "127.0.0.1",
         port=chosen,
@@ -158,6 +166,7 @@ def read_settings(
     )
     _refuse_odd_address(settings)
     if settings.production:
+        _refuse_missing(given)
         _refuse_unfit_for_production(settings)
     return settings
 
@@ -167,18 +176,24 @@ def neighbours_of(settings: Settings) -> Neighbours:
     are down."""
     issuer, citizens, officers = settings.identity or (_NOBODY, "none", "none")
     registers, registers_issuer, audience = settings.registers or (_NOBODY, _NOBODY, "none")
-    jwks = orjson.loads(settings.jwks_path.read_bytes()) if settings.jwks_path else {"keys": []}
+    jwks = _key_set("MOTLAN_REGISTERS_JWKS", settings.jwks_path)
     return Neighbours(issuer, citizens, officers, registers, registers_issuer, audience, jwks)
 
 
 def retired_keys_of(settings: Settings) -> object:
     """The JWK set of our earlier public keys, unread; empty when none are named. Raises SettingsRefused."""
-    if settings.retired_keys_path is None:
+    return _key_set("MOTLAN_RETIRED_KEYS", settings.retired_keys_path)
+
+
+def _key_set(name: str, path: Path | None) -> Any:
+    if path is None:
         return {"keys": []}
     try:
-        return orjson.loads(settings.retired_keys_path.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        raise SettingsRefused("MOTLAN_RETIRED_KEYS must name a readable JWK set") from None
+        found = orjson.loads(path.read_bytes())
+        import_jwks(found)
+    except (OSError, orjson.JSONDecodeError, KeyRefused):
+        raise SettingsRefused(f"{name} must name a readable JWK set of public keys") from None
+    return found
 
 
 _NOBODY = "https://not-configured.invalid"
@@ -189,10 +204,28 @@ def _values(environ: Mapping[str, str]) -> dict[str, str]:
     for name in VARIABLES:
         path = environ.get(f"{name}_FILE")
         if path:
-            values[name] = Path(path).read_text("utf-8").strip()
+            values[name] = _content(f"{name}_FILE", path)
         elif environ.get(name):
             values[name] = environ[name]
     return values
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise SettingsRefused(f"{name} names no file that can be read") from None
+
+
+def _refuse_strangers(environ: Mapping[str, str]) -> None:
+    """A misspelt setting would silently be none: MOTLAN_PRODUKTION=1 would serve the demo."""
+    known = {*VARIABLES, *(f"{name}_FILE" for name in VARIABLES)}
+    given = {name for name in environ if name.startswith("MOTLAN_")} - known
+    unknown = sorted(name for name in given if not name.removeprefix("MOTLAN_").startswith("TEST_"))
+    if unknown:
+        raise SettingsRefused(
+            f"{unknown[0]} is no setting: correct its name, docs/operations.md has them all"
+        )
 
 
 def _refuse_odd_address(settings: Settings) -> None:
@@ -203,22 +236,37 @@ def _refuse_odd_address(settings: Settings) -> None:
         raise SettingsRefused("MOTLAN_PUBLIC_URL: plain HTTP is for this very machine only")
 
 
+def _refuse_missing(given: Mapping[str, str]) -> None:
+    """Production relies on no default: somebody has decided each of these."""
+    wanted = ("MOTLAN_DATA", "MOTLAN_PUBLIC_URL", *_IDENTITY, *_REGISTERS, "MOTLAN_REGISTERS_JWKS")
+    missing = [name for name in (*wanted, "MOTLAN_PROXIES") if not given.get(name)]
+    if missing:
+        raise SettingsRefused(f"missing in production, set each: {', '.join(missing)}")
+    if not given.get("DATABASE_URL") and not _flag(given, "MOTLAN_ALLOW_EMBEDDED_DATABASE"):
+        raise SettingsRefused(
+            "missing in production: DATABASE_URL and the four beside it; or, for a small place,"
+            " MOTLAN_ALLOW_EMBEDDED_DATABASE=1"
+        )
+
+
 def _refuse_unfit_for_production(settings: Settings) -> None:
     if not settings.is_secure:
-        raise SettingsRefused("MOTLAN_PUBLIC_URL must be https in production")
+        raise SettingsRefused("MOTLAN_PUBLIC_URL must be https in production: a reverse proxy ends TLS")
     if settings.clock_offset:
-        raise SettingsRefused("MOTLAN_CLOCK_OFFSET_SECONDS is refused in production")
+        raise SettingsRefused("MOTLAN_CLOCK_OFFSET_SECONDS is refused in production: take it away")
     for names, given in ((_IDENTITY, settings.identity), (_REGISTERS, settings.registers)):
-        if given is None:
-            raise SettingsRefused(f"missing in production: {', '.join(names)}")
-        if not given[0].startswith("https://"):
+        if given is not None and not given[0].startswith("https://"):
             raise SettingsRefused(f"{names[0]} must be https in production")
-    if settings.jwks_path is None:
-        raise SettingsRefused("missing in production: MOTLAN_REGISTERS_JWKS")
+    if any(ip_network(proxies).prefixlen == 0 for proxies in settings.proxies):
+        raise SettingsRefused(
+            "MOTLAN_PROXIES must name the proxies: whoever may come from anywhere is believed"
+        )
     if settings.metrics is not None and not _is_private(settings.metrics[0]):
         raise SettingsRefused("MOTLAN_METRICS must be a private address of this host in production")
     if not settings.allow_local_key_ring:
-        raise SettingsRefused("a root key in a file needs MOTLAN_ALLOW_LOCAL_KEY_RING=1 in production")
+        raise SettingsRefused(
+            "MOTLAN_ALLOW_LOCAL_KEY_RING must be 1 in production: the root key lies in a file"
+        )
 
 
 def _is_private(address: str) -> bool:

@@ -5,12 +5,14 @@ created beforehand, or here when the owner may.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from store.database import Actor, Database
@@ -34,6 +36,24 @@ async def upgrade(owner_url: str, keys_owner_url: str, progress: Progress = lamb
     await _upgrade(keys_owner_url, "key_versions", ("motlan_keys",), progress)
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """As whom a server knows us, what it lets that role do beyond its grants, and what time it is there."""
+
+    role: str
+    findings: tuple[str, ...]
+    at: datetime
+
+
+async def standing_of(engine: AsyncEngine) -> Standing:
+    """Asks the server itself. Raises what the driver raises when it does not answer."""
+    async with engine.connect() as connection:
+        # Nothing is prepared twice for it, and the time is that of the answer.
+        role, at = (await connection.execute(text("SELECT current_user::text, clock_timestamp()"))).one()
+        findings = (await connection.scalars(text(_ROLE_FINDINGS))).all()
+    return Standing(role, tuple(map(str, findings)), at)
+
+
 async def assert_walls(database: Database) -> None:
     """Refuse to serve unless the application's role is powerless on its own.
 
@@ -41,7 +61,10 @@ async def assert_walls(database: Database) -> None:
     with every finding.
     """
     async with database.reading(Actor("")) as tx:
-        findings = [str(found) for found in (await tx.scalars(text(_ROLE_FINDINGS))).all()]
+        findings = [
+            str(found)
+            for found in (await tx.scalars(text(f"{_ROLE_FINDINGS} UNION ALL {_WALL_FINDINGS}"))).all()
+        ]
         tables = (await tx.scalars(text(_READABLE_TABLES))).all()
         for table in sorted(set(tables) - OPEN_TABLES):
             if await tx.scalar(text(f'SELECT EXISTS (SELECT FROM "{table}")')):  # noqa: S608 - a catalogue name
@@ -93,7 +116,10 @@ UNION ALL SELECT 'the role is a member of ' || r.rolname FROM pg_roles r
     WHERE r.rolname <> current_user AND pg_has_role(current_user, r.oid, 'MEMBER')
 UNION ALL SELECT 'the role owns ' || relname FROM pg_class JOIN pg_roles r ON r.oid = relowner
     WHERE r.rolname = current_user
-UNION ALL SELECT relname || ' is not walled' FROM pg_class
+"""
+
+_WALL_FINDINGS = """
+SELECT relname || ' is not walled' FROM pg_class
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
     AND NOT (relrowsecurity AND relforcerowsecurity) AND relname NOT IN
         ('alembic_version', 'agencies', 'catalogue_items', 'checkpoints', 'log_leaves', 'log_nodes')

@@ -71,7 +71,7 @@ async def new_database(embedded: Embedded) -> NewDatabase:
         nonlocal made
         made += 1
         name = f"motlan_{made}"
-        root = await _superuser(embedded, template)
+        root = await superuser(embedded, template)
         await root.execute(f"CREATE DATABASE {name} TEMPLATE motlan OWNER motlan_owner STRATEGY file_copy")
         await root.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         await root.execute(f"GRANT CONNECT ON DATABASE {name} TO motlan_app, motlan_work")
@@ -166,7 +166,8 @@ def now() -> datetime:
     return NOW
 
 
-async def _superuser(embedded: Embedded, servers: Servers) -> Any:
+async def superuser(embedded: Embedded, servers: Servers) -> Any:
+    """A connection as the cluster's administrator, whom the product never uses."""
     passwords = json.loads((embedded.folder / "passwords").read_text("utf-8"))
     folder = make_url(servers.url).query["host"]
     return await asyncpg.connect(

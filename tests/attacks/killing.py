@@ -147,10 +147,10 @@ class Product:
         return self._process
 
 
-async def run(command: tuple[str, ...]) -> tuple[int, str]:
+async def run(command: tuple[str, ...], settings: Mapping[str, str] | None = None) -> tuple[int, str]:
     """A command's exit code and what it printed."""
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=surroundings(),
+        *command, cwd=ROOT, env=surroundings() | dict(settings or {}),
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await process.communicate()

@@ -12,7 +12,8 @@ import pytest
 
 from api.__main__ import neighbours_in
 from api.app import open_platform
-from auth.signing import KeyRefused, SigningKey
+from api.settings import SettingsRefused
+from auth.signing import SigningKey
 from auth.tokens import key_name
 from tests.flows.conftest import House
 from tests.flows.journeys import LAND, consents, desk_for, open_dossier, permit_in_work, submit, unchanged
@@ -72,6 +73,6 @@ async def test_consents_outlive_a_change_of_our_key_whose_predecessor_is_named(
 async def test_the_start_is_refused_with_anything_but_public_keys(
     stage: Stage, furnished: House, tmp_path: Path, retired: Any
 ) -> None:
-    with pytest.raises(KeyRefused):
+    with pytest.raises(SettingsRefused, match="MOTLAN_RETIRED_KEYS"):
         async with renewed(furnished, stage, tmp_path, retired):
             pass

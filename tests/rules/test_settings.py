@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from api.__main__ import REFUSED as REFUSED_CODE
+from api.__main__ import main
 from api.settings import Settings, SettingsRefused, neighbours_of, read_settings, retired_keys_of
+from sandbox.lifeline import SandboxRefused, refuse_production
 
 FIVE = (
     "DATABASE_URL",
@@ -15,8 +18,12 @@ FIVE = (
     "WORK_DATABASE_URL",
 )
 IDENTITY = ("MOTLAN_IDENTITY_ISSUER", "MOTLAN_CITIZEN_CLIENT", "MOTLAN_OFFICER_CLIENT")
+REGISTERS = ("MOTLAN_REGISTERS_URL", "MOTLAN_REGISTERS_ISSUER", "MOTLAN_REGISTERS_AUDIENCE")
+TRIPLES = (*IDENTITY, *REGISTERS)
 SOUND = {
     "MOTLAN_PRODUCTION": "1",
+    "MOTLAN_DATA": "/srv/motlan",
+    "MOTLAN_PROXIES": "10.0.0.2",
     "MOTLAN_PUBLIC_URL": "https://kho.example.gov.vn",
     "MOTLAN_IDENTITY_ISSUER": "https://id.example.gov.vn",
     "MOTLAN_CITIZEN_CLIENT": "citizens",
@@ -66,23 +73,99 @@ def test_production_as_it_should_be_is_accepted() -> None:
     assert settings.servers.work_url == "postgresql+asyncpg://work_database_url@db/x"
 
 
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"MOTLAN_PUBLIC_URL": "http://127.0.0.1:8000"}, "MOTLAN_PUBLIC_URL"),
-        ({"MOTLAN_CLOCK_OFFSET_SECONDS": "60"}, "MOTLAN_CLOCK_OFFSET_SECONDS"),
-        ({"MOTLAN_IDENTITY_ISSUER": "http://id.example.gov.vn"}, "MOTLAN_IDENTITY_ISSUER"),
-        ({"MOTLAN_REGISTERS_URL": "http://bus.example.gov.vn"}, "MOTLAN_REGISTERS_URL"),
-        (dict.fromkeys(IDENTITY, ""), "MOTLAN_IDENTITY_ISSUER"),
-        ({"MOTLAN_REGISTERS_JWKS": ""}, "MOTLAN_REGISTERS_JWKS"),
-        ({"MOTLAN_ALLOW_LOCAL_KEY_RING": "0"}, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
-        ({"MOTLAN_METRICS": "0.0.0.0:9464"}, "MOTLAN_METRICS"),
-        ({"MOTLAN_METRICS": "8.8.4.4:9464"}, "MOTLAN_METRICS"),
-    ],
-)  # fmt: skip
-def test_production_refuses_what_belongs_to_a_demonstration(change: dict[str, str], named: str) -> None:
-    with pytest.raises(SettingsRefused, match=named):
-        read_settings({**SOUND, **change})
+NEEDED = (
+    "MOTLAN_DATA",
+    "MOTLAN_PUBLIC_URL",
+    *IDENTITY,
+    *REGISTERS,
+    "MOTLAN_REGISTERS_JWKS",
+    "MOTLAN_PROXIES",
+)
+
+REFUSED: list[tuple[dict[str, str], str]] = [
+    *(({name: ""}, f"missing in production, set each: {name}") for name in NEEDED if name not in TRIPLES),
+    (dict.fromkeys(IDENTITY, ""), f"missing in production, set each: {', '.join(IDENTITY)}"),
+    (dict.fromkeys(REGISTERS, ""), f"missing in production, set each: {', '.join(REGISTERS)}"),
+    *(({name: ""}, "give all or none of MOTLAN_") for name in TRIPLES),
+    *(({name: ""}, f": {name}") for name in FIVE),
+    (dict.fromkeys(FIVE, ""), "missing in production: DATABASE_URL and the four beside it"),
+    (
+        {"MOTLAN_PUBLIC_URL": "http://127.0.0.1:8000"},
+        "MOTLAN_PUBLIC_URL must be https in production: a reverse",
+    ),
+    (
+        {"MOTLAN_PUBLIC_URL": "http://kho.example.gov.vn"},
+        "MOTLAN_PUBLIC_URL: plain HTTP is for this very machine",
+    ),
+    (
+        {"MOTLAN_CLOCK_OFFSET_SECONDS": "60"},
+        "MOTLAN_CLOCK_OFFSET_SECONDS is refused in production: take it away",
+    ),
+    (
+        {"MOTLAN_IDENTITY_ISSUER": "http://id.example.vn"},
+        "MOTLAN_IDENTITY_ISSUER must be https in production",
+    ),
+    ({"MOTLAN_REGISTERS_URL": "http://bus.example.vn"}, "MOTLAN_REGISTERS_URL must be https in production"),
+    ({"MOTLAN_PROXIES": "10.0.0.2, 0.0.0.0/0"}, "MOTLAN_PROXIES must name the proxies"),
+    ({"MOTLAN_PROXIES": "::/0"}, "MOTLAN_PROXIES must name the proxies"),
+    ({"MOTLAN_METRICS": "0.0.0.0:9464"}, "MOTLAN_METRICS must be a private address of this host"),
+    ({"MOTLAN_METRICS": "8.8.4.4:9464"}, "MOTLAN_METRICS must be a private address of this host"),
+    (
+        {"MOTLAN_ALLOW_LOCAL_KEY_RING": "0"},
+        "MOTLAN_ALLOW_LOCAL_KEY_RING must be 1 in production: the root key",
+    ),
+    ({"MOTLAN_PRODUKTION": "1"}, "MOTLAN_PRODUKTION is no setting: correct its name"),
+    ({"DATABASE_URL_FILE": "/nowhere/url"}, "DATABASE_URL_FILE names no file that can be read"),
+]
+"""Each setting production refuses, with the words it is told in."""
+
+
+@pytest.mark.parametrize(("change", "told"), REFUSED, ids=[", ".join(one) for one, _ in REFUSED])
+def test_production_refuses_each_setting_in_a_line(
+    change: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Through the command line, as its operator meets it: before anything is opened or written."""
+    for name, value in (SOUND | change).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("api.__main__.start_journal", lambda level: None)
+    assert main(["serve"]) == REFUSED_CODE
+    said = capsys.readouterr().err
+    assert said.startswith("motlan: SETTINGS_REFUSED: ")
+    assert told in said
+    assert len(said.splitlines()) == 1
+    assert "postgresql" not in said
+
+
+@pytest.mark.parametrize("command", ["run", "story"])
+def test_production_refuses_the_demo(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in SOUND.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("api.__main__.start_journal", lambda level: None)
+    assert main([command]) == REFUSED_CODE
+    assert "MOTLAN_PRODUCTION is set: the demo never runs there, use serve" in capsys.readouterr().err
+
+
+def test_the_sandbox_refuses_production_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOTLAN_PRODUCTION", "1")
+    with pytest.raises(SandboxRefused, match="never runs with MOTLAN_PRODUCTION set"):
+        refuse_production()
+
+
+def test_the_embedded_database_serves_production_where_somebody_says_so() -> None:
+    without = SOUND | dict.fromkeys(FIVE, "")
+    assert read_settings(without | {"MOTLAN_ALLOW_EMBEDDED_DATABASE": "1"}).servers is None
+
+
+@pytest.mark.parametrize("content", [None, "", "not json", "{}", '{"keys": [{"kty": "EC", "d": "x"}]}'])
+def test_the_registers_keys_are_a_set_of_public_keys(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "jwks.json"
+    if content is not None:
+        path.write_text(content)
+    settings = read_settings(SOUND | {"MOTLAN_REGISTERS_JWKS": str(path)})
+    with pytest.raises(SettingsRefused, match="MOTLAN_REGISTERS_JWKS must name a readable JWK set"):
+        neighbours_of(settings)
 
 
 @pytest.mark.parametrize("name", FIVE)

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -181,10 +182,11 @@ class Keys:
         """The blind index of a value: equal for equal values of one purpose, meaningless without the ring."""
         return hmac.digest(self._keyring.index_key(purpose), value.encode(), "sha256")
 
-    async def reach(self) -> None:
-        """Ask the keys database for nothing. Raises what the driver raises when it does not answer."""
+    async def reach(self) -> datetime:
+        """What time it is in the keys database. Raises what the driver raises when it does not answer."""
         async with self.engine.connect() as connection:
-            await connection.execute(select(1))
+            at: datetime = (await connection.scalars(select(func.clock_timestamp()))).one()
+        return at
 
     async def close(self) -> None:
         await self.engine.dispose()
