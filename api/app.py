@@ -31,6 +31,7 @@ from api.oauth.endpoints import AuthorisationServer
 from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
 from api.tus import uploads
 from api.web.answers import refusal
+from api.web.cors import Cors
 from api.web.pages import language_of
 from api.web.shield import Shield
 from api.work import Loops, Tools
@@ -256,10 +257,11 @@ def _app(parts: _Parts) -> ASGIApp:
     app = Starlette(
         routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}
     )
+    inner: ASGIApp = Cors(app, settings.cors_origins) if settings.cors_origins else app
     # The peer's own word for where it comes from counts only when the peer is a proxy of ours.
-    known: ASGIApp = app
+    known = inner
     if settings.proxies:
-        known = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, app), list(settings.proxies)))
+        known = cast(ASGIApp, ProxyHeadersMiddleware(cast(Any, inner), list(settings.proxies)))
     return Watched(Shield(known, secure=settings.is_secure), parts.metrics)
 
 

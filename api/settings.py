@@ -5,6 +5,7 @@ not stand in the environment. Nothing here is a secret's default: what is missin
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -55,7 +56,7 @@ class Settings:
     from a header. `servers`: real PostgreSQL servers; None means the embedded one. `clock_offset` moves the
     platform's clock for demonstrations and tests. `operations` holds the registered documents, which
     `trusted_documents` makes the only ones for the portal. `metrics`: address and port where figures are told;
-    nowhere when None.
+    nowhere when None. `cors_origins`: other origins whose apps may call from a browser.
     """
 
     data: Path
@@ -76,6 +77,7 @@ class Settings:
     operations: Path = SHIPPED
     apps: tuple[App, ...] = ()
     metrics: tuple[str, int] | None = None
+    cors_origins: frozenset[str] = frozenset()
 
     @property
     def is_secure(self) -> bool:
@@ -117,6 +119,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
     "MOTLAN_OPERATIONS": "Folder of registered documents (*.graphql); those of docs/clients by default.",
+    "MOTLAN_CORS_ORIGINS": "Origins of browser apps that may call from elsewhere, comma-separated; none by default.",
     "MOTLAN_METRICS": "Address and port where /metrics is served, 127.0.0.1:9464 for instance; nowhere by default.",
     "MOTLAN_ALLOW_EMBEDDED_DATABASE": "1 lets production keep its databases in the embedded server.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
@@ -163,6 +166,7 @@ def read_settings(
         operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
         apps=_apps(given.get("MOTLAN_APPS")),
         metrics=_endpoint(given, "MOTLAN_METRICS"),
+        cors_origins=_origins(given, "MOTLAN_CORS_ORIGINS"),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -261,6 +265,8 @@ def _refuse_unfit_for_production(settings: Settings) -> None:
         raise SettingsRefused(
             "MOTLAN_PROXIES must name the proxies: whoever may come from anywhere is believed"
         )
+    if any(origin.startswith("http:") for origin in settings.cors_origins):
+        raise SettingsRefused("MOTLAN_CORS_ORIGINS must be https in production")
     if settings.metrics is not None and not _is_private(settings.metrics[0]):
         raise SettingsRefused("MOTLAN_METRICS must be a private address of this host in production")
     if not settings.allow_local_key_ring:
@@ -331,6 +337,23 @@ def _endpoint(given: Mapping[str, str], name: str) -> tuple[str, int] | None:
     if not 0 < number < 2**16:
         raise SettingsRefused(f"{name} must be an address and a port, such as 127.0.0.1:9464")
     return str(address), number
+
+
+def _origins(given: Mapping[str, str], name: str) -> frozenset[str]:
+    """As browsers name them: lower case, no default port, nothing after it."""
+    origins = frozenset(one.strip() for one in given.get(name, "").split(",") if one.strip())
+    for origin in origins:
+        found = _ORIGIN.fullmatch(origin)
+        if found is None or found["port"] == {"https": "443", "http": "80"}[found["scheme"]]:
+            raise SettingsRefused(f"{name} must be origins such as https://app.example.vn, comma-separated")
+        if found["scheme"] == "http" and found["host"] not in LOOPBACK:
+            raise SettingsRefused(f"{name}: plain HTTP is for this very machine only")
+    return origins
+
+
+_ORIGIN = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(?P<port>[1-9][0-9]{0,4}))?"
+)
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:

@@ -108,6 +108,8 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"MOTLAN_REGISTERS_URL": "http://bus.example.vn"}, "MOTLAN_REGISTERS_URL must be https in production"),
     ({"MOTLAN_PROXIES": "10.0.0.2, 0.0.0.0/0"}, "MOTLAN_PROXIES must name the proxies"),
     ({"MOTLAN_PROXIES": "::/0"}, "MOTLAN_PROXIES must name the proxies"),
+    ({"MOTLAN_CORS_ORIGINS": "http://localhost:5173"}, "MOTLAN_CORS_ORIGINS must be https in production"),
+    ({"MOTLAN_CORS_ORIGINS": "*"}, "MOTLAN_CORS_ORIGINS must be origins such as https://app.example.vn"),
     ({"MOTLAN_METRICS": "0.0.0.0:9464"}, "MOTLAN_METRICS must be a private address of this host"),
     ({"MOTLAN_METRICS": "8.8.4.4:9464"}, "MOTLAN_METRICS must be a private address of this host"),
     (
@@ -214,6 +216,22 @@ def test_a_refusal_names_the_variable_and_not_its_value() -> None:
 def test_a_clock_offset_is_for_demonstrations() -> None:
     assert read_settings({"MOTLAN_CLOCK_OFFSET_SECONDS": "-60"}).clock_offset == timedelta(minutes=-1)
     assert Settings(data=Path("/x"), public_url="http://127.0.0.1").clock_offset == timedelta(0)
+
+
+def test_origins_are_named_as_browsers_name_them() -> None:
+    assert read_settings({}).cors_origins == frozenset()
+    given = "https://app.example.vn, https://app.example.vn:8443,http://127.0.0.1:5173"
+    assert len(read_settings({"MOTLAN_CORS_ORIGINS": given}).cors_origins) == 3
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["*", "null", "https://*.example.vn", "https://App.example.vn", "https://app.example.vn/", "app.example.vn",
+     "https://app.example.vn:443", "http://app.example.vn", "https://a@app.example.vn", "https://app.example.vn?"],
+)  # fmt: skip
+def test_what_is_no_origin_or_more_than_one_is_refused(origin: str) -> None:
+    with pytest.raises(SettingsRefused, match="MOTLAN_CORS_ORIGINS"):
+        read_settings({"MOTLAN_CORS_ORIGINS": f"https://app.example.vn,{origin}"})
 
 
 def test_figures_are_told_where_the_operator_says_and_else_nowhere() -> None:
