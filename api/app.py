@@ -30,6 +30,7 @@ from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
 from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
 from api.tus import uploads
+from api.web import explorer
 from api.web.answers import refusal
 from api.web.cors import Cors
 from api.web.pages import language_of
@@ -248,6 +249,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *endpoints.routes(parts.server),
         *logout.routes(parts.server.door),
         *face.routes(),
+        *([] if settings.production else explorer.routes(read_documents(settings.operations), face.schema)),
         *content.routes(house, now),
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),

@@ -16,7 +16,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
 
-from graphql import FieldNode, GraphQLError, OperationDefinitionNode, OperationType
+from graphql import FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -101,8 +101,12 @@ class GraphQLFace:
         self._origin = house.public_url
         self._trusted_only = rules.trusted_only
         self._schema = build([_Prepared])
-        self._operations = Operations(self._schema._schema, open_book=rules.open_book)
+        self._operations = Operations(self.schema, open_book=rules.open_book)
         self._operations.trust(rules.trusted)
+
+    @property
+    def schema(self) -> GraphQLSchema:
+        return self._schema._schema
 
     def routes(self) -> list[Route]:
         return [Route("/graphql", self.answer, methods=["GET", "POST"])]
