@@ -32,6 +32,7 @@ from api.process.serving import (
     telling_figures,
 )
 from api.process.systems import add_system_commands
+from api.process.wire import run_served
 from api.settings import Neighbours, Settings, SettingsRefused, neighbours_of, read_settings
 from auth.caller import Role
 from auth.records import Officer
@@ -308,18 +309,18 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = verbs.add_parser("run", parents=[common], help="the demo: serve, tell the story once, keep serving")
-    run.set_defaults(quiet=True, run=lambda given, settings: asyncio.run(_run(given, settings)))
+    run.set_defaults(quiet=True, run=lambda given, settings: run_served(_run(given, settings)))
     story = verbs.add_parser("story", parents=[common], help="tell the story and exit with its verdict")
     story.add_argument("--json", action="store_true", help="one JSON object as the last line of output")
     story.add_argument("--seed", type=int, help="other people, other procedures")
     story.add_argument("--control", choices=["no-results", "nothing-supplied"], help="must exit 3")
-    story.set_defaults(quiet=True, run=lambda given, settings: asyncio.run(_story(given, settings)))
+    story.set_defaults(quiet=True, run=lambda given, settings: run_served(_story(given, settings)))
     serve = verbs.add_parser("serve", parents=[common], help="serve until stopped")
     serve.add_argument("--no-demo", action="store_true", help="no sandbox, no demo data")
     serve.add_argument("--no-work", action="store_true", help="leave the loops to `motlan work`")
-    serve.set_defaults(run=lambda given, settings: asyncio.run(_serve(given, settings)))
+    serve.set_defaults(run=lambda given, settings: run_served(_serve(given, settings)))
     work = verbs.add_parser("work", parents=[common], help="the loops alone: seal, deliver, retry, sweep")
-    work.set_defaults(run=lambda given, settings: asyncio.run(_work(given, settings)))
+    work.set_defaults(run=lambda given, settings: run_served(_work(given, settings)))
     add_commands(verbs, common)
     add_system_commands(verbs, common)
     return parser

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from api.app import Platform
 from api.journal import log_fault
+from api.process.wire import HttpWire
 from api.settings import Settings, SettingsRefused
 from store.embedded import Embedded, Servers
 from store.errors import StoreRefusal
@@ -104,7 +105,8 @@ class HttpServer(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=15,
-                h11_max_incomplete_event_size=16 * 1024,
+                http=HttpWire,
+                ws="none",
                 limit_concurrency=512,
                 timeout_graceful_shutdown=STOP_SECONDS,
             )
