@@ -28,7 +28,7 @@ from api.health import Clock
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
-from api.settings import Neighbours, Settings, SettingsRefused, retired_keys_of
+from api.settings import VERSION, Neighbours, Settings, SettingsRefused, retired_keys_of
 from api.tus import uploads
 from api.web import explorer
 from api.web.answers import refusal
@@ -178,6 +178,8 @@ async def open_platform(
                 public_url=settings.public_url,
                 gate=gate,
                 app_names=apps.name_of,
+                version=VERSION,
+                min_client_version=settings.min_client_version,
             )
             loops = Loops(Tools(house, work, signer, now))
             door = signin.FrontDoor(

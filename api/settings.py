@@ -21,6 +21,8 @@ from auth.apps.registry import App, Apps, read_apps
 from auth.signing import KeyRefused, import_jwks
 from store.embedded import Servers
 
+VERSION = "0.1.0"
+"""Of the platform, as `pyproject.toml` has it: a checkout is no installed package that could be asked."""
 DEFAULT_DATA = Path(".motlan")
 DEFAULT_PORT = 8000
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -78,6 +80,7 @@ class Settings:
     apps: tuple[App, ...] = ()
     metrics: tuple[str, int] | None = None
     cors_origins: frozenset[str] = frozenset()
+    min_client_version: str = "0"
 
     @property
     def is_secure(self) -> bool:
@@ -115,6 +118,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_REGISTERS_JWKS": "File with the registers' public keys (JWK set).",
     "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
     "MOTLAN_APPS": "File with the apps that may sign people in: JSON, [{id, name, redirectUris}]; none by default.",
+    "MOTLAN_MIN_CLIENT_VERSION": "The oldest version of the national app still served; apps read it in apiInfo.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
     "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
@@ -167,6 +171,7 @@ def read_settings(
         apps=_apps(given.get("MOTLAN_APPS")),
         metrics=_endpoint(given, "MOTLAN_METRICS"),
         cors_origins=_origins(given, "MOTLAN_CORS_ORIGINS"),
+        min_client_version=_version(given, "MOTLAN_MIN_CLIENT_VERSION"),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -354,6 +359,13 @@ def _origins(given: Mapping[str, str], name: str) -> frozenset[str]:
 _ORIGIN = re.compile(
     r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(?P<port>[1-9][0-9]{0,4}))?"
 )
+
+
+def _version(given: Mapping[str, str], name: str) -> str:
+    value = given.get(name) or "0"
+    if not all(part.isascii() and part.isdigit() for part in value.split(".")):
+        raise SettingsRefused(f"{name} must be numbers between dots, like 2.10.0")
+    return value
 
 
 def _flag(given: Mapping[str, str], name: str) -> bool:

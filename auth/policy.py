@@ -56,6 +56,7 @@ class Action(StrEnum):
     READ_ACCESS_REQUESTS = "accessRequests"
     READ_DATA_USAGE = "myDataUsage"
     READ_NOTICES = "notices"
+    MARK_NOTICES = "markNoticesRead"
     READ_MANDATE = "mandates"
     READ_SESSIONS = "sessions"
     READ_DESK = "desk"
@@ -150,6 +151,7 @@ TRACKING = frozenset(
     {
         Action.READ_DOSSIER,
         Action.READ_NOTICES,
+        Action.MARK_NOTICES,
         Action.READ_PROFILE,
         Action.READ_SESSIONS,
         Action.END_SESSION,
@@ -157,8 +159,8 @@ TRACKING = frozenset(
         Action.SEND_UPLOAD,
     }
 )
-"""What a sign-in by one factor may do: see how one's filings stand, and sign out. Everything else is the vault's
-(standards.md §6)."""
+"""What a sign-in by one factor may do: see how one's filings stand and what one was told, and sign out. Everything
+else is the vault's (standards.md §6)."""
 
 GRANTED: Mapping[GrantKind, Action] = {
     GrantKind.ACCESS: Action.READ_GRANTED,
@@ -344,6 +346,7 @@ RULES: Mapping[Action, Rule] = {
     Action.READ_ACCESS_REQUESTS: _citizen(SubjectFacts, ConsentFacts),
     Action.READ_DATA_USAGE: _citizen(SubjectFacts),
     Action.READ_NOTICES: _citizen(SubjectFacts),
+    Action.MARK_NOTICES: _citizen(SubjectFacts),
     Action.READ_MANDATE: _citizen(MandateFacts),
     Action.READ_SESSIONS: _seen_by_both(_NOBODY_IN_PARTICULAR),
     Action.END_SESSION: _seen_by_both(_NOBODY_IN_PARTICULAR),

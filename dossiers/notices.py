@@ -4,10 +4,16 @@ A notice is a code with parameters that name no one; its words are chosen by who
 through the outbox with the notice's id alone, so no personal data travels further than it must.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select, update
+
+from auth.caller import Caller
+from auth.errors import NotFound
+from auth.facts import SubjectFacts
+from auth.policy import Action, require
 from dossiers.records import Notice
 from store import outbox
 from store.database import Tx
@@ -29,3 +35,19 @@ async def notify(
     )
     tx.add(notice)
     await outbox.put(tx, "notice", {"notice": str(notice.id)}, now)
+
+
+async def mark_read(tx: Tx, caller: Caller, notices: Sequence[UUID], now: datetime) -> None:
+    """These need no attention any more, for nobody who sees them; marked once they stay so.
+
+    Raises NotFound when one of them is not the caller's or their ward's: then none is marked.
+    """
+    rows = await tx.execute(select(Notice.id, Notice.subject_id).where(Notice.id.in_(notices)))
+    found = {row.id: row.subject_id for row in rows}
+    if found.keys() != set(notices):
+        raise NotFound
+    for subject in set(found.values()):
+        require(caller, Action.MARK_NOTICES, SubjectFacts(subject))
+    await tx.execute(
+        update(Notice).where(Notice.id.in_(notices), Notice.read_at.is_(None)).values(read_at=now)
+    )

@@ -104,6 +104,13 @@ async def my_notices(tx: Tx, caller: Caller, after: UUID | None, first: int) -> 
     return list(await tx.scalars(query.order_by(Notice.id.desc()).limit(first)))
 
 
+async def notices_by_id(tx: Tx, caller: Caller, ids: Sequence[UUID]) -> dict[UUID, Notice]:
+    """What the caller and their wards were told among these, for batched reads."""
+    subjects = reach(caller, SIGNED_IN).subjects
+    query = select(Notice).where(Notice.id.in_(ids), Notice.subject_id.in_(subjects))
+    return {row.id: row for row in await tx.scalars(query)}
+
+
 async def requirements_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierRequirement]]:
     rows = await _rows(tx, DossierRequirement, dossiers)
     return {key: sorted(group, key=lambda row: row.position) for key, group in rows.items()}

@@ -51,6 +51,9 @@ class House:
     """Where apps show their tokens; without one, every token is refused."""
     app_names: Callable[[str], str] = str
     """What people call an app, by its id."""
+    version: str = ""
+    min_client_version: str = "0"
+    """The oldest app still served."""
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from dossiers.access.requests import SystemRequest, requests_by_id
 from dossiers.case import Office
 from dossiers.figures.recount import Counts, recount_dossiers
 from dossiers.forms import FormState, forms_of
-from dossiers.records import Dossier, DossierEvidence, DossierOverride, DossierRequirement
+from dossiers.records import Dossier, DossierEvidence, DossierOverride, DossierRequirement, Notice
 from procedures.agencies import agencies_by_id
 from procedures.records import Agency
 from store.database import Tx
@@ -58,6 +58,9 @@ class Loaders:
         )
         self.dossier: DataLoader[UUID, Dossier | None] = self._loader(
             lambda tx, ids: views.find_dossiers(tx, caller, ids), None
+        )
+        self.notice: DataLoader[UUID, Notice | None] = self._loader(
+            lambda tx, ids: views.notices_by_id(tx, caller, ids), None
         )
         self.requirements: DataLoader[UUID, list[DossierRequirement]] = self._loader(
             views.requirements_of, []

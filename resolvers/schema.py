@@ -22,6 +22,8 @@ from resolvers.context import AppInfo
 from resolvers.desk import moves, papers
 from resolvers.indicators import once_only as promises
 from resolvers.node import Node
+from resolvers.phones import api_info as about
+from resolvers.phones import notices as told
 from resolvers.problems import PROBLEM_TYPES, BadInput
 from resolvers.scalars import config
 
@@ -66,6 +68,10 @@ async def _share(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
     return await sharing.own_share(info.context, read_uuid(given, "Share"))
 
 
+async def _notice(info: AppInfo, given: strawberry.ID, key: str) -> Node | None:
+    return await told.own_notice(info.context, read_uuid(given, "Notice"))
+
+
 _NODES = {
     "Procedure": _procedure,
     "Document": _document,
@@ -73,12 +79,14 @@ _NODES = {
     "Consent": _consent,
     "AccessRequest": _access_request,
     "Share": _share,
+    "Notice": _notice,
 }
 """Types `node` may answer for. An id of any other type opens nothing."""
 
 
 @strawberry.type
 class Query:
+    api_info: about.ApiInfo = strawberry.field(resolver=about.api_info)
     viewer: viewers.Viewer | None = strawberry.field(resolver=viewers.viewer)
     node: Node | None = strawberry.field(resolver=find_node)
     nodes: list[Node | None] = strawberry.field(resolver=find_nodes)
@@ -94,7 +102,7 @@ class Query:
     my_consents: consents.ConsentConnection = strawberry.field(resolver=consents.my_consents)
     access_requests: consents.AccessRequestConnection = strawberry.field(resolver=consents.access_requests)
     my_data_usage: consents.DataUsageConnection = strawberry.field(resolver=consents.data_usage)
-    my_notices: viewers.NoticeConnection = strawberry.field(resolver=viewers.notices)
+    my_notices: told.NoticeConnection = strawberry.field(resolver=told.notices)
     desk: dossiers.DossierConnection = strawberry.field(resolver=dossiers.desk)
     once_only: promises.OnceOnlyFigures = strawberry.field(resolver=promises.once_only)
 
@@ -140,6 +148,7 @@ class Mutation:
     approve_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.approve_dossier)
     return_result: moves.DeskPayload = strawberry.mutation(resolver=moves.return_result)
     revoke_result: moves.RevokeResultPayload = strawberry.mutation(resolver=moves.revoke_result)
+    mark_notices_read: told.MarkNoticesReadPayload = strawberry.mutation(resolver=told.mark_notices_read)
     end_session: viewers.EndSessionPayload = strawberry.mutation(resolver=viewers.end_session)
 
 

@@ -1,6 +1,5 @@
-"""Who is signed in, for whom they may act, and what they were told."""
+"""Who is signed in, where, and for whom they may act."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -8,13 +7,11 @@ import strawberry
 
 from auth.caller import CallerKind
 from auth.sessions import end_own_session, own_sessions
-from dossiers import views
-from dossiers.records import Notice as NoticeRow
 from procedures.agencies import agency_name
-from resolvers.connections import PageInfo, global_id, page_of, read_uuid
-from resolvers.context import AppInfo, Context
+from resolvers.connections import global_id, read_uuid
+from resolvers.context import AppInfo
+from resolvers.phones.notices import Attention, attention
 from resolvers.problems import UserError
-from resolvers.wording import notice_words
 from store.database import Tx
 from vault.subjects import profiles_of
 
@@ -77,38 +74,7 @@ class Viewer:
     roles: list[str]
     wards: list[Ward]
     sessions: list[Session] = strawberry.field(resolver=_sessions)
-
-
-@strawberry.type(description="Something the caller was told.")
-class Notice:
-    id: strawberry.ID
-    code: str
-    text: str
-    at: datetime
-    dossier: strawberry.ID | None
-
-    @classmethod
-    def of(cls, row: NoticeRow, language: str) -> "Notice":
-        params = {key: str(value) for key, value in row.params.items()}
-        return cls(
-            id=global_id("Notice", row.id),
-            code=row.code,
-            text=notice_words(row.code, language, params),
-            at=row.at,
-            dossier=global_id("Dossier", row.dossier_id) if row.dossier_id is not None else None,
-        )
-
-
-@strawberry.type
-class NoticeEdge:
-    node: Notice
-    cursor: str
-
-
-@strawberry.type
-class NoticeConnection:
-    edges: list[NoticeEdge]
-    page_info: PageInfo
+    attention: Attention = strawberry.field(resolver=attention)
 
 
 async def viewer(info: AppInfo) -> Viewer | None:
@@ -155,18 +121,3 @@ async def end_session(info: AppInfo, input: EndSessionInput) -> EndSessionPayloa
 
     made, errors = await context.act("endSession", input, do)
     return EndSessionPayload(session=global_id("Session", made) if made else None, errors=errors)
-
-
-async def notices(info: AppInfo, first: int, after: str | None = None) -> NoticeConnection:
-    context: Context = info.context
-
-    async def fetch(start: str | None, limit: int) -> Sequence[NoticeRow]:
-        async with context.reading() as tx:
-            return await views.my_notices(tx, context.caller, UUID(start) if start else None, limit)
-
-    rows, page = await page_of(context.house.cursors, "notices", first, after, fetch, lambda row: str(row.id))
-    edges = [
-        NoticeEdge(node=Notice.of(row, context.language), cursor=cursor)
-        for row, cursor in zip(rows, page.cursors, strict=True)
-    ]
-    return NoticeConnection(edges=edges, page_info=page.info)

@@ -28,6 +28,16 @@ RECORDED = {"ledger", "dossier_events", "number_tries"}
 """An attempt worth knowing of is written down, whatever came of it."""
 
 NEVER: Mapping[str, str] = {
+    **dict.fromkeys(
+        (
+            "Deprecation.announcedOn",
+            "Deprecation.coordinate",
+            "Deprecation.goneOn",
+            "Deprecation.reason",
+            "ApiInfo.deprecations",
+        ),
+        "nothing is deprecated today",
+    ),
     "OpenedEvidence.logIndex": "a line is sealed after the answer: `Dossier.openings` has it then",
     **{
         f"{problem}.{one}": "said of refusals that need no more than their code"

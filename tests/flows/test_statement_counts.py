@@ -68,6 +68,7 @@ class Crowd:
     consents: list[UUID]
     requests: list[UUID]
     shares: list[UUID]
+    notices: list[UUID]
 
 
 @dataclass
@@ -173,6 +174,7 @@ NODES: Mapping[str, str] = {
     "Consent": "consents",
     "AccessRequest": "requests",
     "Share": "shares",
+    "Notice": "notices",
 }
 
 
@@ -259,6 +261,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
             version_id=one.version,
             max_uses=3,
             secret_hash=one.version.bytes,
+            handle=str(one.version),
             receipt="x",
         )
         for one in papers
@@ -267,7 +270,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         row(LedgerEntry, subject_id=ward, agency_id=agency, entry=USED)
         for ward, agency in zip(wards, agencies, strict=True)
     ]
-    told = [row(Notice, subject_id=ward, code="submitted", dossier_id=new_id()) for ward in wards]
+    told = [row(Notice, id=new_id(), subject_id=ward, code="submitted", dossier_id=new_id()) for ward in wards]
     rows = [
         *(one for parts in (*dossiers, *queue) for one in parts),
         *consents,
@@ -284,7 +287,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         face,
         keys[:MANY],
         papers,
-        *([one[1]["id"] for one in some] for some in (consents, requests, shares)),
+        *([one[1]["id"] for one in some] for some in (consents, requests, shares, told)),
     )
 
 

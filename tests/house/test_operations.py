@@ -38,6 +38,8 @@ BOUNDED: Mapping[str, frozenset[str]] = {
             "PlannedRequirement.rejected", "PlannedRequirement.warnings", "Supplement.asks",
         }
     ),
+    "as many as were given, at most a hundred": frozenset({"MarkNoticesReadPayload.notices"}),
+    "what the schema itself marks": frozenset({"ApiInfo.deprecations"}),
     "the latest fifty": frozenset({"Dossier.openings"}),
     "fixed by the state table": frozenset({"Dossier.availableMoves"}),
     "at most as many as were asked for, a hundred": frozenset({"Query.nodes"}),

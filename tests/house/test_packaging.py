@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.settings import VERSION
 from tests.house.tree import ROOT, plant
 
 PINNED = frozenset(
@@ -139,3 +140,8 @@ def test_a_loose_pin_and_an_unlocked_one_are_found() -> None:
 )  # fmt: skip
 def test_leniency_is_found(options: dict[str, Any]) -> None:
     assert lenient(options) != []
+
+
+def test_the_version_told_is_the_one_packed() -> None:
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    assert packed == VERSION

@@ -114,6 +114,11 @@ def _papers(planted: Planted) -> dict[str, Act]:
             {"session": planted.id("Session", "owner")},
             {"EndSessionPayload.session": planted.id("Session", "owner")},
         ),
+        "markNoticesRead": Act(
+            "markNoticesRead",
+            {"notices": [planted.id("Notice", "owner")]},
+            {"Notice.id": planted.id("Notice", "owner"), "Notice.readAt": AT},
+        ),
         "revokeShare": Act("revokeShare", share, {"Share.id": share["share"], "Share.usesLeft": 50}),
         "withdrawConsent": Act(
             "withdrawConsent",

@@ -116,6 +116,8 @@ async def open_face(
         cursors=Cursors(b"matrix"),
         public_url=ORIGIN,
         gate=gate,
+        version="0.0.0",
+        min_client_version="1.2",
     )
     endpoint = GraphQLFace(house, lambda: now, Metrics(), Rules(open_book=True))
     transport = httpx2.ASGITransport(Starlette(routes=endpoint.routes()))

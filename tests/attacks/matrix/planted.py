@@ -276,6 +276,11 @@ def public(planted: Planted) -> Mapping[str, Values]:
     return {
         "procedure": PROCEDURE,
         "node Procedure": {**BIRTH, "Node.id": BIRTH["Procedure.id"]},
+        "apiInfo": {
+            "ApiInfo.version": "0.0.0",
+            "ApiInfo.minClientVersion": "1.2",
+            "ApiInfo.now": AT,
+        },
         "procedures": {
             **PROCEDURE,
             "ProcedureEdge.cursor": cursor(SLUG),
@@ -321,6 +326,7 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             "Ward.subject": global_id("Subject", ward),
             "Ward.relation": "parent",
             "Ward.name": NAMES["child"],
+            **_attention(planted, caller),
             **_session(planted, caller),
         },
         "onceOnly": _figures(planted, caller),
@@ -343,6 +349,11 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
         },
         "node AccessRequest": _request(planted),
         "node Share": _share(planted),
+        "node Notice": {
+            **_told(planted, caller),
+            "Notice.id": planted.id("Notice", "owner"),
+            "Node.id": planted.id("Notice", "owner"),
+        },
         "myDataUsage": {**_usage(caller), **WHOLE_PAGE, **_newest(planted, "ledger", caller)},
         "myNotices": {**_told(planted, caller), **WHOLE_PAGE, **_newest(planted, "notices", caller)},
     }
@@ -386,6 +397,7 @@ def _officer(planted: Planted, caller: str) -> Values:
         "Viewer.kind": "officer",
         "Viewer.agency": "UBND kia" if caller == "foreign" else HALL,
         "Viewer.roles": {"foreign": sorted(OFFICERS), "system": sorted(OFFICERS[:3])}.get(caller, [caller]),
+        **_attention(planted, caller),
         **_session(planted, caller),
     }
 
@@ -400,6 +412,25 @@ def _session(planted: Planted, caller: str) -> Values:
         "Session.expiresAt": "2026-11-23T15:00:00+00:00",
         "Session.current": True,
         **phone,
+    }
+
+
+def _attention(planted: Planted, caller: str) -> Values:
+    """One thing Lan was told is read; one of Lan's filings waits for more, two have ended: decided, not taken in.
+    Three wait to be received at agency A, one result to be handed over; what is being processed is the planter's."""
+    told = len(planted.lists.get(("notices", caller), []))
+    ended = {"owner": 2}
+    desk = {"tiep_nhan": (3, 0, 0), "phe_duyet": (0, 0, 1), "system": (3, 0, 1)}.get(caller, (0, 0, 0))
+    return {
+        "Attention.notices": told - (caller == "owner"),
+        "Attention.requests": 2 if caller == "spouse" else 0,
+        "Attention.dossiers": int(caller == "owner"),
+        "Attention.results": ended.get(caller, 0),
+        "DeskAttention.toReceive": desk[0],
+        "DeskAttention.toAssign": desk[1],
+        "DeskAttention.mine": 0,
+        "DeskAttention.toReturn": desk[2],
+        "DeskAttention.overdue": 0,
     }
 
 
@@ -501,6 +532,7 @@ def _told(planted: Planted, caller: str) -> Values:
         "Notice.code": code,
         "Notice.text": text,
         "Notice.at": AT,
+        "Notice.readAt": AT,
         "Notice.dossier": planted.id("Dossier", state),
     }
 

@@ -17,6 +17,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         "procedures": Ask("procedures", '(first: 1, search: "giay phep xay dung", field: "xay-dung")'),
         "agencies": Ask("agencies", f'(procedure: "{PERMIT}")'),
         "documentType": Ask("documentType", f'(id: "{LAND_TYPE}")'),
+        "apiInfo": Ask("apiInfo"),
         "viewer": Ask("viewer"),
         "filingPlan": Ask("filingPlan", f"(input: {_plan(planted)})"),
         "desk": Ask("desk", "(first: 15)"),
@@ -34,6 +35,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         ("Consent", "owner"),
         ("AccessRequest", "spouse"),
         ("Share", "anybody"),
+        ("Notice", "owner"),
     ):
         asks[f"node {kind}"] = _node(kind, planted.id(kind, name))
     for own in ("Documents", "Consents", "DataUsage", "Notices"):

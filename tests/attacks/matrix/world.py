@@ -28,6 +28,7 @@ from dossiers.desk.results import Approval, Result, approve_dossier
 from dossiers.evidence.papers import Paper, add_document
 from dossiers.evidence.pins import accept_request, request_words, words_for
 from dossiers.filing import Withdrawing, withdraw_dossier
+from dossiers.notices import mark_read
 from dossiers.objects import ObjectChoice
 from dossiers.parties import Party
 from procedures.law import ObjectKind
@@ -158,6 +159,8 @@ class Planted:
     """Keys of each person's rows by table and person, newest first."""
     sessions: Mapping[str, UUID]
     """Of phones, by person."""
+    notices: Mapping[str, UUID]
+    """What was read, by person."""
 
     def id(self, kind: str, name: str) -> str:
         """The opaque id under which the API knows a thing of this world."""
@@ -174,6 +177,7 @@ class Planted:
             "AccessRequest": lambda: {"spouse": self.request.id, "asked": self.grants["spouse"]},
             "Session": lambda: self.sessions,
             "Share": lambda: self.shares,
+            "Notice": lambda: self.notices,
             "Upload": lambda: self.uploads,
             "Procedure": lambda: PROCEDURES,  # type: ignore[dict-item, return-value]
         }
@@ -223,7 +227,15 @@ async def plant(
         codes=codes,
         uploads=await _uploads(place, people, officers, agencies, dossiers),
         sessions={"owner": await _phone(owner, people["owner"], now)},
+        notices={"owner": await _read_one(place)},
     )
+
+
+async def _read_one(place: World) -> UUID:
+    """Lan has read of the override, and of nothing else."""
+    ((told,),) = await place.rows("SELECT id FROM notices WHERE code = 'override'")
+    await place.write(place.me, lambda tx: mark_read(tx, place.me, [told], place.now))
+    return UUID(str(told))
 
 
 async def _grants(
