@@ -24,7 +24,7 @@ from dossiers.evidence.withdrawals import lose_basis
 from dossiers.parties import Filed, filed, in_place_of
 from procedures.plan import RegisterQuestion
 from resolvers.context import House
-from store import ledger, outbox, past_requests
+from store import feed, ledger, outbox, past_requests
 from store.checkpoints import LogSigner
 from store.database import Database
 from store.outbox import Message
@@ -32,6 +32,7 @@ from vault.subjects import shred
 from vault.sweeping import drop_expired_uploads, forget_silent_uploads, sweep_blobs
 
 SEAL_SECONDS: Final = 1.0
+PLACE_SECONDS: Final = 1.0
 DELIVER_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 3600.0
@@ -63,6 +64,7 @@ class Loops:
         self._tools = tools
         self._steps: tuple[tuple[str, float, Callable[[Tools], Awaitable[bool]]], ...] = (
             ("seal", SEAL_SECONDS, seal),
+            ("place", PLACE_SECONDS, place),
             ("deliver", DELIVER_SECONDS, deliver),
             ("retry", RETRY_SECONDS, retry_registers),
             ("sweep", SWEEP_SECONDS, sweep),
@@ -79,10 +81,10 @@ class Loops:
                 group.create_task(self._repeat(name, pause, step), name=name)
 
     async def once(self) -> None:
-        """Everything due, and what it makes due, until nothing is left; then the log is sealed."""
+        """Everything due, and what it makes due, until nothing is left; then log and feed are put in order."""
         while await deliver(self._tools) | await retry_registers(self._tools):
             continue
-        while await seal(self._tools):
+        while await seal(self._tools) | await place(self._tools):
             continue
 
     async def _repeat(self, name: str, pause: float, step: Callable[[Tools], Awaitable[bool]]) -> None:
@@ -104,6 +106,12 @@ async def seal(tools: Tools) -> bool:
     """Give committed lines of the access log their places; whether there were any."""
     async with tools.work.writing(LOOP.actor) as tx:
         return await ledger.seal(tx, tools.signer, tools.now()) > 0
+
+
+async def place(tools: Tools) -> bool:
+    """Give committed changes their places in the feed phones follow; whether there were any."""
+    async with tools.work.writing(LOOP.actor) as tx:
+        return await feed.place_changes(tx) > 0
 
 
 async def deliver(tools: Tools) -> bool:
@@ -135,13 +143,14 @@ async def retry_registers(tools: Tools) -> bool:
 
 
 async def sweep(tools: Tools) -> bool:
-    """Remove what expired: sessions, past requests, delivered messages, files no row names."""
+    """Remove what expired: sessions, past requests, delivered messages, old changes, files no row names."""
     now = tools.now()
     async with tools.work.writing(LOOP.actor) as tx:
         await forget_expired(tx, now)
         await forget_tries(tx, now)
         await past_requests.forget(tx, now)
         await outbox.forget(tx, now - OUTBOX_KEPT)
+        await feed.sweep_changes(tx, now - timedelta(days=feed.KEPT_DAYS))
     async with tools.work.reading(LOOP.actor) as tx:
         await sweep_blobs(tx, tools.house.office.safe.blobs, now)
     return False

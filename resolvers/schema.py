@@ -23,6 +23,7 @@ from resolvers.desk import moves, papers
 from resolvers.indicators import once_only as promises
 from resolvers.node import Node
 from resolvers.phones import api_info as about
+from resolvers.phones import changes as feed
 from resolvers.phones import notices as told
 from resolvers.problems import PROBLEM_TYPES, BadInput
 from resolvers.scalars import config
@@ -103,6 +104,7 @@ class Query:
     access_requests: consents.AccessRequestConnection = strawberry.field(resolver=consents.access_requests)
     my_data_usage: consents.DataUsageConnection = strawberry.field(resolver=consents.data_usage)
     my_notices: told.NoticeConnection = strawberry.field(resolver=told.notices)
+    changes: feed.ChangeFeed = strawberry.field(resolver=feed.changes)
     desk: dossiers.DossierConnection = strawberry.field(resolver=dossiers.desk)
     once_only: promises.OnceOnlyFigures = strawberry.field(resolver=promises.once_only)
 

@@ -138,3 +138,36 @@ class PastRequest(Record):
     made: Mapped[UUID | None]
     ledger_id: Mapped[int | None] = mapped_column(BigInteger)
     at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ChangeNote(Record):
+    """That a thing of somebody's changed, or is gone: written by triggers, placed by the loop in commit order.
+
+    `written_by` is the transaction that wrote it, until it has its `place`: one thing is told once for each.
+    """
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        Index("changes_once_idx", "written_by", "subject_id", "kind", "thing", unique=True),
+        Index("changes_page_idx", "subject_id", "place"),
+        Index("changes_unplaced_idx", "id", postgresql_where=text("place IS NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    subject_id: Mapped[UUID]
+    kind: Mapped[str]
+    thing: Mapped[UUID]
+    gone: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(index=True)
+    written_by: Mapped[int | None] = mapped_column(BigInteger)
+    place: Mapped[int | None] = mapped_column(BigInteger, unique=True)
+
+
+class FeedEnds(Record):
+    """One row, once anything was placed: the last place of the feed given, and the last one swept away."""
+
+    __tablename__ = "feed_ends"
+
+    one: Mapped[bool] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
+    swept: Mapped[int] = mapped_column(BigInteger)

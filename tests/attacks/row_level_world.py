@@ -38,7 +38,7 @@ from dossiers.records import (
 )
 from store.database import Actor
 from store.identifiers import new_id
-from store.records import LedgerEntry, OutboxMessage, PastRequest, Record
+from store.records import FeedEnds, LedgerEntry, OutboxMessage, PastRequest, Record
 from vault.records import (
     AccessRequest,
     Consent,
@@ -233,6 +233,7 @@ def the_rest() -> list[Row]:
         *sent(),
         upload("officer_a"),
         row(OutboxMessage),
+        row(FeedEnds, one=True),
         row(DossierCounter, day=date(2026, 11, 20)),
         *(past_request("citizen", who) for who in ("lan", "minh")),
         *(row(Notice, subject_id=ID[who]) for who in ("lan", "minh")),

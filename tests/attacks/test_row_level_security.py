@@ -108,11 +108,13 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
     "register_probes": ("dossier_id", WITH_DOSSIER),
     "dossier_results": ("dossier_id", ONLY_THE_FILING),
     "notices": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
+    # Written by triggers for everything planted.
+    "changes": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}, "hoa": {"hoa"}}),
     "ledger": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
     "past_requests": ("caller", {"lan": {"citizen:lan"}, "minh": {"citizen:minh"}}),
 }
-SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters"}
-"""Hashes of parcels and daily counters: no person, no dossier."""
+SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters", "feed_ends"}
+"""Hashes of parcels, daily counters, how far the feed has got: no person, no dossier."""
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
     *("outbox", "shreddings", "number_tries", "systems", "share_openings"),

@@ -66,10 +66,19 @@ PERMIT_CLAIMS: Mapping[str, Any] = {
 PERMIT_RESULT: Mapping[str, Any] = {"type": PERMIT_TYPE, "claims": dict(PERMIT_CLAIMS)}
 
 NOT_CONTENT = frozenset(
-    {"ledger", "past_requests", "sessions", "login_states", "number_tries", "seen_proofs"}
+    {
+        "ledger",
+        "past_requests",
+        "sessions",
+        "login_states",
+        "number_tries",
+        "seen_proofs",
+        "changes",
+        "feed_ends",
+    }
 )
 """Tables a refused request may touch: its log line, its key, the moment its session was last seen, a counted try, the
-proof it came with."""
+proof it came with. The feed of changes tells of the others alone."""
 
 
 async def snapshot(stage: Stage) -> dict[str, str]:

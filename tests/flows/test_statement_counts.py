@@ -270,7 +270,9 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         row(LedgerEntry, subject_id=ward, agency_id=agency, entry=USED)
         for ward, agency in zip(wards, agencies, strict=True)
     ]
-    told = [row(Notice, id=new_id(), subject_id=ward, code="submitted", dossier_id=new_id()) for ward in wards]
+    told = [
+        row(Notice, id=new_id(), subject_id=ward, code="submitted", dossier_id=new_id()) for ward in wards
+    ]
     rows = [
         *(one for parts in (*dossiers, *queue) for one in parts),
         *consents,

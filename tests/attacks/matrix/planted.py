@@ -349,6 +349,23 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
         },
         "node AccessRequest": _request(planted),
         "node Share": _share(planted),
+        "changes": {
+            "Change.id": planted.id("Document", "land"),
+            "Change.kind": "Document",
+            "Change.gone": False,
+            "Change.at": like(r"2026-11-23T03:.*"),
+            "ChangeEdge.cursor": like(r"[\w-]{30,}"),
+            "PageInfo.hasNextPage": True,
+            "PageInfo.hasPreviousPage": True,
+            "PageInfo.startCursor": like(r"[\w-]{30,}"),
+            "PageInfo.endCursor": like(r"[\w-]{30,}"),
+        },
+        "changes anew": {
+            "ChangeFeed.startAnew": "PERSONS_CHANGED",
+            "PageInfo.hasNextPage": False,
+            "PageInfo.hasPreviousPage": True,
+            "PageInfo.endCursor": like(r"[\w-]{30,}"),
+        },
         "node Notice": {
             **_told(planted, caller),
             "Notice.id": planted.id("Notice", "owner"),

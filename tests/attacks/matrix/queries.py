@@ -40,6 +40,8 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         asks[f"node {kind}"] = _node(kind, planted.id(kind, name))
     for own in ("Documents", "Consents", "DataUsage", "Notices"):
         asks[f"my{own}"] = Ask(f"my{own}", "(first: 50)")
+    for name, given in planted.cursors.items():
+        asks[name] = Ask("changes", f'(first: 50, after: "{given}")')
     # With everything a dossier has, a larger page costs more than one operation may.
     asks["myDossiers"] = Ask("myDossiers", "(first: 15)")
     asks["accessRequests"] = Ask("accessRequests", "(first: 20)")

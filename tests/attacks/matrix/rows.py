@@ -10,7 +10,7 @@ from tests.attacks.matrix.selection import coordinates, payload_of
 from tests.attacks.matrix.world import CALLERS
 
 HERE = Path(__file__).parent
-REFUSALS = {"U": "UNAUTHENTICATED", "N": "NOT_FOUND", "D": "ACCESS_DENIED"}
+REFUSALS = {"U": "UNAUTHENTICATED", "N": "NOT_FOUND", "D": "ACCESS_DENIED", "B": "BAD_INPUT"}
 VALUE, NULL, EMPTY = "V", "-", "E"
 
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from auth.caller import Caller, CallerKind, Role
+from auth.caller import LOOP, Caller, CallerKind, Role
 from auth.mandates import ParentEvidence, recognise_guardian
 from auth.records import Officer, Session, System
 from auth.tries import Asking, note_try
@@ -33,10 +33,12 @@ from dossiers.objects import ObjectChoice
 from dossiers.parties import Party
 from procedures.law import ObjectKind
 from procedures.records import Agency
-from resolvers.connections import global_id
+from resolvers.connections import Cursors, global_id
+from resolvers.phones.changes import mark_of
 from store import ledger
 from store.checkpoints import LogSigner
 from store.database import Database, Tx
+from store.feed import place_changes
 from store.identifiers import new_id
 from tests import files
 from tests.filings import LAWS, OFFICER, World, world
@@ -161,6 +163,8 @@ class Planted:
     """Of phones, by person."""
     notices: Mapping[str, UUID]
     """What was read, by person."""
+    cursors: Mapping[str, str]
+    """Lan's places in the feed of changes, by scene."""
 
     def id(self, kind: str, name: str) -> str:
         """The opaque id under which the API knows a thing of this world."""
@@ -228,7 +232,21 @@ async def plant(
         uploads=await _uploads(place, people, officers, agencies, dossiers),
         sessions={"owner": await _phone(owner, people["owner"], now)},
         notices={"owner": await _read_one(place)},
+        cursors=await _cursors(place, loops, people["owner"]),
     )
+
+
+async def _cursors(place: World, loops: Database, lan: UUID) -> dict[str, str]:
+    """Of the very beginning: followed for Lan and both newborns, and for Lan alone."""
+    async with loops.writing(LOOP.actor) as tx:
+        await place_changes(tx)
+    children = await place.rows("SELECT subject_id FROM mandates WHERE evidence LIKE 'dossier:%'")
+    persons = sorted([lan, *(UUID(str(one)) for (one,) in children)])
+    cursors = Cursors(b"matrix")
+    return {
+        name: cursors.seal(f"changes:citizen:{lan}", f"0:{mark_of(some)}")
+        for name, some in (("changes", persons), ("changes anew", [lan]))
+    }
 
 
 async def _read_one(place: World) -> UUID:
