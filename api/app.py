@@ -46,7 +46,8 @@ from auth.oidc import Client, Provider
 from auth.records import Officer
 from auth.signing import SigningKey, import_jwks
 from auth.systems.registry import Registration, rows_of
-from auth.tokens import REGISTER_ANSWER, Tokens, Verifier
+from auth.tokens import REGISTER_ANSWER, PushSigner, Tokens, Verifier
+from connectors.push import Pushes
 from connectors.registers import Clocks, Registers, open_client
 from dossiers.case import Office
 from procedures.catalogue import read_catalogue
@@ -92,6 +93,7 @@ def create_keys(settings: Settings) -> bool:
     if made:
         keyrings.create(ring)
     SigningKey.load_or_create(settings.keys / "tokens.pem")
+    SigningKey.load_or_create(settings.keys / "push.pem")
     LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
     return made
 
@@ -180,6 +182,7 @@ async def open_platform(
                 app_names=apps.name_of,
                 version=VERSION,
                 min_client_version=settings.min_client_version,
+                pushes=_pushes(settings, wire, now),
             )
             loops = Loops(Tools(house, work, signer, now))
             door = signin.FrontDoor(
@@ -215,6 +218,15 @@ def _registers(neighbours: Neighbours, wire: httpx2.AsyncClient, now: Callable[[
         wire,
         lambda token: verifier.verify(REGISTER_ANSWER, token, audience=neighbours.audience, now=now()),
         Clocks(now=now),
+    )
+
+
+def _pushes(settings: Settings, wire: httpx2.AsyncClient, now: Callable[[], datetime]) -> Pushes:
+    # A platform from before push has no key for it yet.
+    key = SigningKey.load_or_create(settings.keys / "push.pem")
+    signer = PushSigner(key, settings.push_contact or settings.public_url)
+    return Pushes(
+        wire, lambda origin: signer.authorization(origin, now()), signer.public, settings.push_loopback
     )
 
 

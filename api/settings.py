@@ -81,6 +81,8 @@ class Settings:
     metrics: tuple[str, int] | None = None
     cors_origins: frozenset[str] = frozenset()
     min_client_version: str = "0"
+    push_contact: str = ""
+    push_loopback: bool = False
 
     @property
     def is_secure(self) -> bool:
@@ -119,6 +121,8 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_RETIRED_KEYS": "File with earlier public keys of ours (JWK set): what they signed stays honoured.",
     "MOTLAN_APPS": "File with the apps that may sign people in: JSON, [{id, name, redirectUris}]; none by default.",
     "MOTLAN_MIN_CLIENT_VERSION": "The oldest version of the national app still served; apps read it in apiInfo.",
+    "MOTLAN_PUSH_CONTACT": "Whom push services write to about us: mailto: or https; the public URL by default.",
+    "MOTLAN_PUSH_LOOPBACK": "1 lets devices name push services on this machine, for tests; refused in production.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
     "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
@@ -172,6 +176,8 @@ def read_settings(
         metrics=_endpoint(given, "MOTLAN_METRICS"),
         cors_origins=_origins(given, "MOTLAN_CORS_ORIGINS"),
         min_client_version=_version(given, "MOTLAN_MIN_CLIENT_VERSION"),
+        push_contact=_contact(given, "MOTLAN_PUSH_CONTACT"),
+        push_loopback=_flag(given, "MOTLAN_PUSH_LOOPBACK"),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -263,6 +269,8 @@ def _refuse_unfit_for_production(settings: Settings) -> None:
         raise SettingsRefused("MOTLAN_PUBLIC_URL must be https in production: a reverse proxy ends TLS")
     if settings.clock_offset:
         raise SettingsRefused("MOTLAN_CLOCK_OFFSET_SECONDS is refused in production: take it away")
+    if settings.push_loopback:
+        raise SettingsRefused("MOTLAN_PUSH_LOOPBACK is refused in production: take it away")
     for names, given in ((_IDENTITY, settings.identity), (_REGISTERS, settings.registers)):
         if given is not None and not given[0].startswith("https://"):
             raise SettingsRefused(f"{names[0]} must be https in production")
@@ -365,6 +373,13 @@ def _version(given: Mapping[str, str], name: str) -> str:
     value = given.get(name) or "0"
     if not all(part.isascii() and part.isdigit() for part in value.split(".")):
         raise SettingsRefused(f"{name} must be numbers between dots, like 2.10.0")
+    return value
+
+
+def _contact(given: Mapping[str, str], name: str) -> str:
+    value = given.get(name, "")
+    if value and not (value.isascii() and value.isprintable() and value.startswith(("mailto:", "https://"))):
+        raise SettingsRefused(f"{name} must be a mailto: or https: address")
     return value
 
 

@@ -17,11 +17,14 @@ from api.journal import log_fault
 from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from auth.tries import forget_tries
+from connectors.errors import PushRefused
+from connectors.push import Sent
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
 from dossiers.parties import Filed, filed, in_place_of
+from dossiers.phones.devices import address_of, lose_device, wake_for
 from procedures.plan import RegisterQuestion
 from resolvers.context import House
 from store import feed, ledger, outbox, past_requests
@@ -42,6 +45,9 @@ LEASE_SECONDS: Final = 60
 BATCH: Final = 20
 LONGEST_DELAY: Final = timedelta(hours=1)
 PUT_OFF: Final = timedelta(minutes=10)
+PUSH_WORTH: Final = timedelta(hours=1)
+LOOK: Final = b"look"
+"""All a push says. What there is to see is read by the app, signed in."""
 OUTBOX_KEPT: Final = timedelta(days=7)
 
 log = logging.getLogger(__name__)
@@ -181,8 +187,31 @@ async def _act(
 
 
 async def _tell(tools: Tools, payload: Mapping[str, Any]) -> None:
-    """The sandbox's message gateway is the log: that something was sent, to nobody in particular."""
+    """Devices are woken; the sandbox's message gateway is the log: something was sent, to nobody in particular."""
+    async with tools.work.writing(LOOP.actor) as tx:
+        await wake_for(tx, UUID(payload["notice"]), tools.now())
     log.info("notice sent", extra={"said": {"notice": payload["notice"]}})
+
+
+async def _wake(tools: Tools, payload: Mapping[str, Any]) -> None:
+    """Say "look" to one device. After a while there is no point any more: the app asks when it is opened."""
+    house, device = tools.house, UUID(payload["device"])
+    if house.pushes is None or tools.now() - datetime.fromisoformat(payload["asked_at"]) > PUSH_WORTH:
+        return
+    async with tools.house.database.reading(ANONYMOUS.actor) as tx:
+        caller = await in_place_of(tx, UUID(payload["person"]), tools.now())
+    async with house.database.reading(caller.actor) as tx:
+        address = await address_of(tx, device, house.office)
+    if address is None:
+        return
+    try:
+        sent = await house.pushes.send(address, LOOK)
+    except PushRefused:
+        # Its host leads elsewhere than when it was registered: to nowhere we go.
+        sent = Sent.GONE
+    if sent is Sent.GONE:
+        async with tools.work.writing(LOOP.actor) as tx:
+            await lose_device(tx, device)
 
 
 async def _report_status(tools: Tools, payload: Mapping[str, Any]) -> None:
@@ -245,6 +274,7 @@ TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "register.answered": _take_answer,
     "dossier.status": _report_status,
     "notice": _tell,
+    "push": _wake,
     "correction.requested": _pass_on_correction,
 }
 """Every topic of the outbox, most urgent first. A house test compares it with what the rooms put there."""

@@ -84,6 +84,9 @@ class Action(StrEnum):
     RECOGNISE_GUARDIAN = "recogniseGuardian"
     REVOKE_MANDATE = "revokeMandate"
     END_SESSION = "endSession"
+    REGISTER_DEVICE = "registerDevice"
+    FORGET_DEVICE = "forgetDevice"
+    SET_PREFERENCES = "notificationPreferences"
     VERIFY_DOCUMENT = "verifyDocument"
     REQUEST_ACCESS = "requestAccess"
     READ_GRANTED = "readGranted"
@@ -372,6 +375,9 @@ RULES: Mapping[Action, Rule] = {
     Action.REGISTER_NEWBORN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.REVOKE_MANDATE: _citizen(MandateFacts),
+    Action.REGISTER_DEVICE: _citizen(SubjectFacts),
+    Action.FORGET_DEVICE: _citizen(SubjectFacts),
+    Action.SET_PREFERENCES: _citizen(SubjectFacts),
     Action.VERIFY_DOCUMENT: _officer(_NOBODY_IN_PARTICULAR, ShareFacts, roles=_DESK),
     Action.REQUEST_ACCESS: _system(_NOBODY_IN_PARTICULAR),
     Action.READ_GRANTED: _system(_NOBODY_IN_PARTICULAR, ConsentFacts),

@@ -20,7 +20,7 @@ from jose import jwk, jwt
 from jose.backends.cryptography_backend import CryptographyECKey
 
 from auth.errors import TokenRefused
-from auth.jws.compact import MAX_CHARACTERS, MAX_DEPTH, encode, refuse, take_apart
+from auth.jws.compact import MAX_CHARACTERS, MAX_DEPTH, decode, encode, refuse, take_apart
 from auth.jws.kinds import (
     ACCESS_TOKEN,
     CLIENT_ASSERTION,
@@ -237,6 +237,31 @@ def sign_proof(key: SigningKey, *, method: str, url: str, nonce: str | None, now
         headers={"typ": DPOP_PROOF.typ, "jwk": public},
     )
     return proof
+
+
+PUSH_LIFETIME = timedelta(hours=12)
+"""RFC 8292 allows a day."""
+
+
+class PushSigner:
+    """Names us to the push services devices name (RFC 8292). A key of its own: devices are bound to it."""
+
+    def __init__(self, key: SigningKey, contact: str) -> None:
+        self._key = CryptographyECKey(key.pem, ALGORITHM)
+        self._contact = contact
+        x, y = (decode(key.public.jwk[one]) for one in ("x", "y"))
+        self.public = encode(b"\x04" + x + y)
+        """What an app subscribes with (`applicationServerKey`): the uncompressed point, base64url."""
+
+    def authorization(self, origin: str, now: datetime) -> str:
+        """The header for one service: good for that origin alone, and half a day."""
+        claims = {
+            "aud": origin,
+            "exp": int((now + PUSH_LIFETIME).timestamp()),
+            "sub": self._contact,
+        }
+        token = jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"typ": "JWT"})
+        return f"vapid t={token}, k={self.public}"
 
 
 def key_name(token: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Why a State database could not be relied on. Never says about whom it was asked."""
+"""Why a neighbour could not be relied on. Never says about whom it was asked."""
 
 
 class RegisterUnreliable(Exception):
@@ -8,6 +8,29 @@ class RegisterUnreliable(Exception):
     """
 
     code = "REGISTER_UNRELIABLE"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class PushRefused(Exception):
+    """Nothing may be sent there. `fault`: `endpoint`, `address` or `key`."""
+
+    code = "DEVICE_REFUSED"
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class PushDelayed(Exception):
+    """A push service did not take a message now. `reason`: its status, `unreachable` or `unresolved`.
+
+    The loops' alone: no caller waits for it.
+    """
+
+    code = "PUSH_DELAYED"
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -219,3 +219,24 @@ class Notice(Record):
     params: Mapped[dict[str, Any]]
     at: Mapped[datetime]
     read_at: Mapped[datetime | None]
+
+
+class Device(Record):
+    """A device a person is woken on. Its address and keys rest sealed as a note; `endpoint_index` is a keyed hash."""
+
+    __tablename__ = "devices"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    endpoint_index: Mapped[bytes] = mapped_column(unique=True)
+    registered_at: Mapped[datetime]
+
+
+class NotificationPreference(Record):
+    """What a person wants to be woken for; without a row, for everything."""
+
+    __tablename__ = "notification_preferences"
+
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    push: Mapped[bool]
+    quiet: Mapped[list[str]]

@@ -22,6 +22,7 @@ from auth.assurance import SIGNED_IN
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import reach
+from connectors.push import Pushes
 from connectors.registers import Registers
 from dossiers.case import Office
 from dossiers.clock import local_day
@@ -54,6 +55,8 @@ class House:
     version: str = ""
     min_client_version: str = "0"
     """The oldest app still served."""
+    pushes: Pushes | None = None
+    """What wakes devices; without it none can be registered."""
 
 
 @dataclass(slots=True)

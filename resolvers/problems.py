@@ -175,6 +175,10 @@ def _access_refused(error: vault.AccessRefused, language: str, law: Law) -> User
     return Refused(**_said(error, language), path=[error.field])
 
 
+def _push_refused(error: connectors.PushRefused, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language), path=[error.fault])
+
+
 def _rate_limited(error: auth.RateLimited, language: str, law: Law) -> UserError:
     said = _said(error, language, retryable=True, seconds=error.seconds)
     return Refused(**said, retry_after_seconds=error.seconds)
@@ -219,6 +223,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     dossiers.NothingToObjectTo: _refused,
     dossiers.EvidencePending: _try_again,
     store.IdempotencyConflict: _refused,
+    connectors.PushRefused: _push_refused,
     auth.GuardianNotProven: _refused,
     auth.TriesSpent: _tries_spent,
     auth.RateLimited: _rate_limited,
@@ -266,6 +271,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.BlobMissing,
         vault.BlobBusy,
         procedures.CatalogueRefused,
+        connectors.PushDelayed,
         connectors.RegisterUnreliable,
     }
 )

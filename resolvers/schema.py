@@ -24,6 +24,7 @@ from resolvers.indicators import once_only as promises
 from resolvers.node import Node
 from resolvers.phones import api_info as about
 from resolvers.phones import changes as feed
+from resolvers.phones import devices
 from resolvers.phones import notices as told
 from resolvers.problems import PROBLEM_TYPES, BadInput
 from resolvers.scalars import config
@@ -151,6 +152,11 @@ class Mutation:
     return_result: moves.DeskPayload = strawberry.mutation(resolver=moves.return_result)
     revoke_result: moves.RevokeResultPayload = strawberry.mutation(resolver=moves.revoke_result)
     mark_notices_read: told.MarkNoticesReadPayload = strawberry.mutation(resolver=told.mark_notices_read)
+    register_device: devices.RegisterDevicePayload = strawberry.mutation(resolver=devices.register_device)
+    forget_device: devices.ForgetDevicePayload = strawberry.mutation(resolver=devices.forget_device)
+    notification_preferences: devices.NotificationPreferencesPayload = strawberry.mutation(
+        resolver=devices.notification_preferences
+    )
     end_session: viewers.EndSessionPayload = strawberry.mutation(resolver=viewers.end_session)
 
 

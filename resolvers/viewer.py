@@ -10,6 +10,7 @@ from auth.sessions import end_own_session, own_sessions
 from procedures.agencies import agency_name
 from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo
+from resolvers.phones.devices import Device, NotificationPreferences, devices, own_preferences
 from resolvers.phones.notices import Attention, attention
 from resolvers.problems import UserError
 from store.database import Tx
@@ -75,6 +76,8 @@ class Viewer:
     wards: list[Ward]
     sessions: list[Session] = strawberry.field(resolver=_sessions)
     attention: Attention = strawberry.field(resolver=attention)
+    devices: list[Device] = strawberry.field(resolver=devices)
+    notification_preferences: NotificationPreferences | None = strawberry.field(resolver=own_preferences)
 
 
 async def viewer(info: AppInfo) -> Viewer | None:

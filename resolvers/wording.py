@@ -152,6 +152,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "This document is busy. Please try again.",
     ),
     "SHARE_REFUSED": ("Không thể tạo mã chia sẻ như yêu cầu.", "The share cannot be made as asked."),
+    "DEVICE_REFUSED": (
+        "Không thể gửi thông báo tới địa chỉ hoặc khóa này của thiết bị.",
+        "Nothing can be sent to this address or key of the device.",
+    ),
     "NUMBER_TAKEN": (
         "Số định danh này đã thuộc về người khác.",
         "This identification number already belongs to somebody else.",

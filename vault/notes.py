@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from store.database import Tx
@@ -51,6 +51,11 @@ async def write_note(tx: Tx, note: Note, safe: Safe, now: datetime) -> None:
     )
     replaced = {name: statement.excluded[name] for name in ("id", "subject_id", "sealed", "written_at")}
     await tx.execute(statement.on_conflict_do_update(index_elements=["owner_ref", "kind"], set_=replaced))
+
+
+async def drop_notes(tx: Tx, owner_ref: UUID, kind: str) -> None:
+    """Forget what is noted of this owner, for good. Row-level security decides whether the actor may."""
+    await tx.execute(delete(SealedNote).where(SealedNote.owner_ref == owner_ref, SealedNote.kind == kind))
 
 
 async def read_note(tx: Tx, owner_ref: UUID, kind: str, safe: Safe) -> JSON | None:

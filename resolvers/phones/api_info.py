@@ -32,6 +32,9 @@ class ApiInfo:
         description="The oldest version of the national app still served; an older one asks for its update."
     )
     now: datetime = strawberry.field(description="The platform's clock.")
+    push_key: str = strawberry.field(
+        description="What an app subscribes to its push service with (`applicationServerKey`), base64url."
+    )
     deprecations: list[Deprecation]
 
 
@@ -41,6 +44,7 @@ def api_info(info: AppInfo) -> ApiInfo:
         version=house.version,
         min_client_version=house.min_client_version,
         now=info.context.now,
+        push_key=house.pushes.key if house.pushes is not None else "",
         deprecations=list(deprecations(info.schema._schema)),
     )
 

@@ -24,6 +24,7 @@ from auth.records import (
     System,
 )
 from dossiers.records import (
+    Device,
     Dossier,
     DossierAsk,
     DossierCounter,
@@ -34,6 +35,7 @@ from dossiers.records import (
     DossierRequirement,
     DossierResult,
     Notice,
+    NotificationPreference,
     RegisterProbe,
 )
 from store.database import Actor
@@ -234,6 +236,8 @@ def the_rest() -> list[Row]:
         upload("officer_a"),
         row(OutboxMessage),
         row(FeedEnds, one=True),
+        row(Device, subject_id=ID["lan"]),
+        row(NotificationPreference, subject_id=ID["lan"]),
         row(DossierCounter, day=date(2026, 11, 20)),
         *(past_request("citizen", who) for who in ("lan", "minh")),
         *(row(Notice, subject_id=ID[who]) for who in ("lan", "minh")),

@@ -108,6 +108,8 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
     "register_probes": ("dossier_id", WITH_DOSSIER),
     "dossier_results": ("dossier_id", ONLY_THE_FILING),
     "notices": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
+    "devices": ("subject_id", {"lan": {"lan"}}),
+    "notification_preferences": ("subject_id", {"lan": {"lan"}}),
     # Written by triggers for everything planted.
     "changes": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}, "hoa": {"hoa"}}),
     "ledger": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),

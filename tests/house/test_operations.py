@@ -43,7 +43,8 @@ BOUNDED: Mapping[str, frozenset[str]] = {
     "the latest fifty": frozenset({"Dossier.openings"}),
     "fixed by the state table": frozenset({"Dossier.availableMoves"}),
     "at most as many as were asked for, a hundred": frozenset({"Query.nodes"}),
-    "a few per account": frozenset({"Viewer.roles", "Viewer.wards"}),
+    "a few per account": frozenset({"Viewer.roles", "Viewer.wards", "Viewer.devices"}),
+    "the groups of notices": frozenset({"NotificationPreferences.quiet"}),
     "the fifty used last": frozenset({"Viewer.sessions"}),
     "the few media types an upload may have": frozenset({"Upload.allowedTypes"}),
     "names of what was refused, all at once": frozenset(

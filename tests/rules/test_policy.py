@@ -90,6 +90,10 @@ TABLE: list[tuple[Action, Facts, str]] = [
     (Action.READ_DATA_USAGE, SUBJECT, "U YYNN NNNNNNNN N"),
     (Action.READ_NOTICES, SUBJECT, "U YYNN NNNNNNNN N"),
     (Action.MARK_NOTICES, SUBJECT, "U YYNN NNNNNNNN N"),
+    # Each their own alone; the use cases name nobody else.
+    (Action.REGISTER_DEVICE, SUBJECT, "U YYNN NNNNNNNN N"),
+    (Action.FORGET_DEVICE, SUBJECT, "U YYNN NNNNNNNN N"),
+    (Action.SET_PREFERENCES, SUBJECT, "U YYNN NNNNNNNN N"),
     (Action.READ_MANDATE, MANDATE, "U YYNN NNNNNNNN N"),
     (Action.READ_SESSIONS, NOTHING, "U YYYY YYYYYYYY N"),
     (Action.END_SESSION, NOTHING, "U YYYY YYYYYYYY N"),

@@ -2,6 +2,8 @@
 
 Triggers write it, so no use case can forget to. A row has no place until the loop gives it one, in commit order;
 readers see placed rows alone, so nothing that commits late is ever passed over (decision 0019).
+
+And the devices a person is woken on: known here by a keyed hash of their address, which rests sealed (decision 0020).
 """
 
 from store.migrations import script
@@ -11,7 +13,7 @@ down_revision = "0022_systems"
 
 
 def upgrade() -> None:
-    for part in (FEED, FEED_WALLS, TELLING, TRIGGERS):
+    for part in (FEED, FEED_WALLS, TELLING, TRIGGERS, DEVICES, DEVICE_DOORS):
         script(part)
 
 
@@ -167,4 +169,82 @@ BEGIN
             FOR EACH STATEMENT EXECUTE FUNCTION %s', told.name, told.act);
     END LOOP;
 END $$;
+"""
+
+DEVICES = """
+CREATE TABLE devices (
+    id uuid PRIMARY KEY,
+    subject_id uuid NOT NULL,
+    endpoint_index bytea NOT NULL UNIQUE,
+    registered_at timestamptz NOT NULL
+);
+CREATE INDEX devices_subject_id_idx ON devices (subject_id);
+CREATE TABLE notification_preferences (
+    subject_id uuid PRIMARY KEY,
+    push boolean NOT NULL,
+    quiet text[] NOT NULL
+);
+DO $$
+DECLARE
+    walled text;
+BEGIN
+    FOREACH walled IN ARRAY ARRAY['devices', 'notification_preferences'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', walled);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', walled);
+        EXECUTE format('CREATE POLICY owner ON %I TO CURRENT_USER USING (true) WITH CHECK (true)', walled);
+        -- The person alone: whoever acts for them has devices of their own.
+        EXECUTE format('CREATE POLICY own ON %I TO motlan_app
+            USING (app_kind() = ''citizen'' AND subject_id = app_id())
+            WITH CHECK (app_kind() = ''citizen'' AND subject_id = app_id())', walled);
+    END LOOP;
+END $$;
+GRANT SELECT, DELETE ON devices TO motlan_app;
+GRANT SELECT, INSERT, UPDATE (push, quiet) ON notification_preferences TO motlan_app;
+"""
+
+DEVICE_DOORS = """
+-- One address wakes one person: who registers it has it in hand. Their first ones make room.
+CREATE FUNCTION register_device(id uuid, endpoint_index bytea, now timestamptz, most integer) RETURNS void
+    SECURITY DEFINER LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+DECLARE
+    ended uuid[];
+BEGIN
+    IF app_kind() IS DISTINCT FROM 'citizen' OR app_id() IS NULL THEN
+        RAISE EXCEPTION 'only a person has devices' USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    -- Of two of one person's at once, the second counts what the first left.
+    PERFORM FROM subjects s WHERE s.id = app_id() FOR NO KEY UPDATE;
+    WITH gone AS (
+        DELETE FROM devices d WHERE d.endpoint_index = register_device.endpoint_index OR d.id IN (
+            SELECT o.id FROM devices o WHERE o.subject_id = app_id()
+            AND o.endpoint_index <> register_device.endpoint_index
+            ORDER BY o.registered_at DESC, o.id DESC OFFSET greatest(register_device.most - 1, 0))
+        RETURNING d.id)
+        SELECT array_agg(gone.id) INTO ended FROM gone;
+    DELETE FROM sealed_notes n WHERE n.owner_ref = ANY (ended) AND n.kind = 'device';
+    INSERT INTO devices (id, subject_id, endpoint_index, registered_at)
+        VALUES (register_device.id, app_id(), register_device.endpoint_index, register_device.now);
+END $$;
+
+CREATE FUNCTION devices_to_wake(notice uuid, now timestamptz)
+    RETURNS TABLE (device uuid, person uuid, code text, push boolean, quiet text[])
+    STABLE SECURITY DEFINER LANGUAGE sql SET search_path = pg_catalog, public AS $$
+    SELECT d.id, d.subject_id, n.code, coalesce(p.push, true), coalesce(p.quiet, '{}')
+        FROM notices n JOIN devices d ON d.subject_id = n.subject_id OR d.subject_id IN (
+            SELECT m.actor_id FROM mandates m WHERE m.subject_id = n.subject_id AND m.revoked_at IS NULL
+            AND 'all' = ANY (m.scope) AND m.valid_from <= devices_to_wake.now
+            AND (m.valid_until IS NULL OR m.valid_until > devices_to_wake.now))
+        LEFT JOIN notification_preferences p ON p.subject_id = d.subject_id
+        WHERE app_kind() = 'loop' AND n.id = devices_to_wake.notice ORDER BY d.id
+    $$;
+
+CREATE FUNCTION lose_device(device uuid) RETURNS void SECURITY DEFINER LANGUAGE sql
+    SET search_path = pg_catalog, public AS $$
+    DELETE FROM sealed_notes n WHERE app_kind() = 'loop' AND n.owner_ref = lose_device.device AND n.kind = 'device';
+    DELETE FROM devices d WHERE app_kind() = 'loop' AND d.id = lose_device.device
+    $$;
+REVOKE ALL ON FUNCTION register_device(uuid, bytea, timestamptz, integer), devices_to_wake(uuid, timestamptz),
+    lose_device(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION register_device(uuid, bytea, timestamptz, integer) TO motlan_app;
+GRANT EXECUTE ON FUNCTION devices_to_wake(uuid, timestamptz), lose_device(uuid) TO motlan_work;
 """

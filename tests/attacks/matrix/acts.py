@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from sandbox.push import Handset
 from tests.attacks.matrix.face import ORIGIN
 from tests.attacks.matrix.planted import AT, HALL, Values, has, like
 from tests.attacks.matrix.selection import Ask
@@ -113,6 +114,21 @@ def _papers(planted: Planted) -> dict[str, Act]:
             "endSession",
             {"session": planted.id("Session", "owner")},
             {"EndSessionPayload.session": planted.id("Session", "owner")},
+        ),
+        "registerDevice": Act(
+            "registerDevice",
+            {"endpoint": "https://push.example/x", **Handset().keys},
+            {"Device.id": like(r"[\w-]+"), "Device.registeredAt": AT},
+        ),
+        "forgetDevice": Act(
+            "forgetDevice",
+            {"device": planted.id("Device", "owner")},
+            {"ForgetDevicePayload.device": planted.id("Device", "owner")},
+        ),
+        "notificationPreferences": Act(
+            "notificationPreferences",
+            {"push": True, "quiet": ["REQUESTS"]},
+            {"NotificationPreferences.push": True, "NotificationPreferences.quiet": ["REQUESTS"]},
         ),
         "markNoticesRead": Act(
             "markNoticesRead",

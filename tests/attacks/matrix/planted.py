@@ -280,6 +280,7 @@ def public(planted: Planted) -> Mapping[str, Values]:
             "ApiInfo.version": "0.0.0",
             "ApiInfo.minClientVersion": "1.2",
             "ApiInfo.now": AT,
+            "ApiInfo.pushKey": "BPlanted",
         },
         "procedures": {
             **PROCEDURE,
@@ -327,6 +328,10 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             "Ward.relation": "parent",
             "Ward.name": NAMES["child"],
             **_attention(planted, caller),
+            "Device.id": planted.id("Device", "owner"),
+            "Device.registeredAt": AT,
+            "NotificationPreferences.push": True,
+            "NotificationPreferences.quiet": ["FILINGS", "REQUESTS"],
             **_session(planted, caller),
         },
         "onceOnly": _figures(planted, caller),

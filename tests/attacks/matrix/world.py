@@ -21,6 +21,7 @@ from auth.caller import LOOP, Caller, CallerKind, Role
 from auth.mandates import ParentEvidence, recognise_guardian
 from auth.records import Officer, Session, System
 from auth.tries import Asking, note_try
+from connectors.web_push import Subscription
 from dossiers.access.requests import give_access, request_access, waiting_requests
 from dossiers.desk.flags import flag_reliant
 from dossiers.desk.intake import Refusing, refuse_dossier
@@ -31,10 +32,12 @@ from dossiers.filing import Withdrawing, withdraw_dossier
 from dossiers.notices import mark_read
 from dossiers.objects import ObjectChoice
 from dossiers.parties import Party
+from dossiers.phones.devices import NoticeGroup, Preferences, prefer, register_device
 from procedures.law import ObjectKind
 from procedures.records import Agency
 from resolvers.connections import Cursors, global_id
 from resolvers.phones.changes import mark_of
+from sandbox.push import Handset
 from store import ledger
 from store.checkpoints import LogSigner
 from store.database import Database, Tx
@@ -163,6 +166,8 @@ class Planted:
     """Of phones, by person."""
     notices: Mapping[str, UUID]
     """What was read, by person."""
+    devices: Mapping[str, UUID]
+    """That wake somebody, by person."""
     cursors: Mapping[str, str]
     """Lan's places in the feed of changes, by scene."""
 
@@ -182,6 +187,7 @@ class Planted:
             "Session": lambda: self.sessions,
             "Share": lambda: self.shares,
             "Notice": lambda: self.notices,
+            "Device": lambda: self.devices,
             "Upload": lambda: self.uploads,
             "Procedure": lambda: PROCEDURES,  # type: ignore[dict-item, return-value]
         }
@@ -232,7 +238,18 @@ async def plant(
         uploads=await _uploads(place, people, officers, agencies, dossiers),
         sessions={"owner": await _phone(owner, people["owner"], now)},
         notices={"owner": await _read_one(place)},
+        devices={"owner": await _device(place)},
         cursors=await _cursors(place, loops, people["owner"]),
+    )
+
+
+async def _device(place: World) -> UUID:
+    """Lan's, to be woken for papers alone."""
+    quiet = frozenset({NoticeGroup.FILINGS, NoticeGroup.REQUESTS})
+    await place.write(place.me, lambda tx: prefer(tx, place.me, Preferences(True, quiet)))
+    address = Subscription("https://push.example/lan", **Handset().keys)
+    return await place.write(
+        place.me, lambda tx: register_device(tx, place.me, address, place.office, place.now)
     )
 
 
