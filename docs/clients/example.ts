@@ -2,7 +2,7 @@
 // the documents beside this file; see README.md.
 import { print } from "graphql";
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
-import { MyDocumentsQueryDocument, OpenDossierMutationDocument } from "./generated.js";
+import { ChangesQueryDocument, MyDocumentsQueryDocument, OpenDossierMutationDocument } from "./generated.js";
 import type { OpenDossierInput } from "./generated.js";
 
 export class Refused extends Error {
@@ -45,6 +45,16 @@ export class Motlan {
 
   private async page(after: string | null) {
     return (await this.ask(MyDocumentsQueryDocument, { first: 100, after })).myDocuments;
+  }
+
+  /** What to read anew or drop since a cursor, page after page; throw everything away first when `anew`. See phones.md. */
+  async *changed(cursor: string | null) {
+    for (let after = cursor; ; ) {
+      const { changes } = await this.ask(ChangesQueryDocument, { first: 100, after });
+      after = changes.pageInfo.endCursor ?? null;
+      yield { anew: changes.startAnew != null, things: changes.edges.map(({ node }) => node), keep: after };
+      if (!changes.pageInfo.hasNextPage) return;
+    }
   }
 
   /** A draft, or the codes of what stands in its way. */
