@@ -12,7 +12,7 @@ import pytest
 from api.__main__ import neighbours_in
 from api.app import open_platform
 from api.work import LOOK
-from sandbox.push import Handset, PushService
+from sandbox.phones.relay import Handset, PushRelay
 from tests.flows.conftest import House
 from tests.flows.journeys import (
     DOSSIER,
@@ -92,9 +92,9 @@ class App:
 
 
 @pytest.fixture
-async def street(furnished: House, stage: Stage) -> AsyncIterator[tuple[Stage, PushService]]:
+async def street(furnished: House, stage: Stage) -> AsyncIterator[tuple[Stage, PushRelay]]:
     settings = replace(furnished.settings, push_loopback=True)
-    service = PushService()
+    service = PushRelay()
     neighbours = neighbours_in(furnished.sandbox.addresses)
     async with serving(service), open_platform(settings, furnished.servers, neighbours) as platform:
         made = Stage(platform, furnished.sandbox, furnished.owner, furnished.servers)
@@ -120,7 +120,7 @@ async def send(stage: Stage, address: str, content: bytes) -> None:
         assert sent.status_code == 204, sent.text
 
 
-async def test_an_app_lives_through_a_whole_filing(street: tuple[Stage, PushService]) -> None:
+async def test_an_app_lives_through_a_whole_filing(street: tuple[Stage, PushRelay]) -> None:
     stage, service = street
     officer: Person = await stage.officer("ubnd-mot.toan-quyen")
     app = App(phone(stage))

@@ -17,7 +17,7 @@ from api.__main__ import neighbours_in
 from api.app import open_platform
 from api.work import LOOK
 from resolvers.connections import global_id
-from sandbox.push import Handset, PushService
+from sandbox.phones.relay import Handset, PushRelay
 from tests.flows.conftest import House
 from tests.flows.journeys import denied, digitise, rows, submitted_permit, unchanged
 from tests.flows.stage import Person, Stage
@@ -28,7 +28,7 @@ MINE = "{ viewer { devices { id registeredAt } notificationPreferences { push qu
 
 
 @asynccontextmanager
-async def serving(service: PushService) -> AsyncIterator[None]:
+async def serving(service: PushRelay) -> AsyncIterator[None]:
     listening = socket.create_server(("127.0.0.1", 0))
     service.origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
     config = uvicorn.Config(service.app(), log_level="warning", access_log=False, lifespan="off")
@@ -41,10 +41,10 @@ async def serving(service: PushService) -> AsyncIterator[None]:
 
 
 @pytest.fixture
-async def phones(furnished: House, stage: Stage) -> AsyncIterator[tuple[Stage, PushService]]:
+async def phones(furnished: House, stage: Stage) -> AsyncIterator[tuple[Stage, PushRelay]]:
     """The stage once more, where devices may name a push service on this machine."""
     settings = replace(furnished.settings, push_loopback=True, push_contact="mailto:van-hanh@example.vn")
-    service = PushService()
+    service = PushRelay()
     async with (
         serving(service),
         open_platform(settings, furnished.servers, neighbours_in(furnished.sandbox.addresses)) as platform,
@@ -55,7 +55,7 @@ async def phones(furnished: House, stage: Stage) -> AsyncIterator[tuple[Stage, P
         await made.close()
 
 
-async def register(person: Person, service: PushService) -> tuple[Handset, str]:
+async def register(person: Person, service: PushRelay) -> tuple[Handset, str]:
     handset, given = service.subscribe()
     made = await person.act("registerDevice", "device { id }", **given)
     return handset, str(made["device"]["id"])
@@ -73,7 +73,7 @@ async def tell(stage: Stage, officer: Person, who: str) -> None:
     await stage.settle()
 
 
-async def test_a_device_is_woken_to_look_and_told_nothing(phones: tuple[Stage, PushService]) -> None:
+async def test_a_device_is_woken_to_look_and_told_nothing(phones: tuple[Stage, PushRelay]) -> None:
     stage, service = phones
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     bystander = await stage.citizen("thanh-binh")
@@ -91,7 +91,7 @@ async def test_a_device_is_woken_to_look_and_told_nothing(phones: tuple[Stage, P
 
 
 async def test_a_device_is_forgotten_when_its_service_knows_it_no_more(
-    phones: tuple[Stage, PushService],
+    phones: tuple[Stage, PushRelay],
 ) -> None:
     stage, service = phones
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
@@ -105,7 +105,7 @@ async def test_a_device_is_forgotten_when_its_service_knows_it_no_more(
 
 @pytest.mark.parametrize("status", [500, 429, 403, 307])
 async def test_a_service_that_does_not_take_it_is_asked_again_and_then_let_be(
-    phones: tuple[Stage, PushService], furnished: House, status: int
+    phones: tuple[Stage, PushRelay], furnished: House, status: int
 ) -> None:
     stage, service = phones
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
@@ -137,7 +137,7 @@ async def due(stage: Stage) -> None:
 
 
 async def test_who_wants_no_pushes_gets_none_but_of_sign_ins_elsewhere(
-    phones: tuple[Stage, PushService],
+    phones: tuple[Stage, PushRelay],
 ) -> None:
     stage, service = phones
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
@@ -171,7 +171,7 @@ async def test_who_wants_no_pushes_gets_none_but_of_sign_ins_elsewhere(
 
 
 async def test_who_acts_for_somebody_is_woken_for_them_on_their_own_devices(
-    phones: tuple[Stage, PushService],
+    phones: tuple[Stage, PushRelay],
 ) -> None:
     stage, service = phones
     parent, child = await stage.citizen("thanh-binh"), await stage.citizen("minh-chau")
@@ -193,7 +193,7 @@ async def test_who_acts_for_somebody_is_woken_for_them_on_their_own_devices(
 
 
 async def test_five_devices_are_woken_and_a_sixth_takes_the_place_of_the_first(
-    phones: tuple[Stage, PushService],
+    phones: tuple[Stage, PushRelay],
 ) -> None:
     stage, service = phones
     me = await stage.citizen("minh-chau")
@@ -206,7 +206,7 @@ async def test_five_devices_are_woken_and_a_sixth_takes_the_place_of_the_first(
     assert len(await devices(me)) == 5
 
 
-async def test_a_phone_handed_on_wakes_for_its_new_owner_alone(phones: tuple[Stage, PushService]) -> None:
+async def test_a_phone_handed_on_wakes_for_its_new_owner_alone(phones: tuple[Stage, PushRelay]) -> None:
     stage, service = phones
     me, other = await stage.citizen("minh-chau"), await stage.citizen("thanh-binh")
     officer = await stage.officer("ubnd-mot.toan-quyen")
@@ -218,7 +218,7 @@ async def test_a_phone_handed_on_wakes_for_its_new_owner_alone(phones: tuple[Sta
     assert handset.heard == []
 
 
-async def test_a_device_is_forgotten_by_its_person_alone(phones: tuple[Stage, PushService]) -> None:
+async def test_a_device_is_forgotten_by_its_person_alone(phones: tuple[Stage, PushRelay]) -> None:
     stage, service = phones
     me, other = await stage.citizen("minh-chau"), await stage.citizen("thanh-binh")
     _, device = await register(me, service)
@@ -241,7 +241,7 @@ async def test_a_device_is_forgotten_by_its_person_alone(phones: tuple[Stage, Pu
     ],
 )
 async def test_an_address_or_key_that_is_none_is_refused(
-    phones: tuple[Stage, PushService], changed: dict[str, Any]
+    phones: tuple[Stage, PushRelay], changed: dict[str, Any]
 ) -> None:
     stage, service = phones
     me = await stage.citizen("minh-chau")

@@ -12,7 +12,7 @@ from api.work import LOOK
 from connectors.errors import PushDelayed, PushRefused
 from connectors.push import Pushes, Sent, is_public
 from connectors.web_push import Subscription, seal_message
-from sandbox.push import Handset, unb64
+from sandbox.phones.relay import Handset, unb64
 
 # RFC 8291, appendix A.
 PLAIN = b"When I grow up, I want to be a watermelon"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from sandbox.push import Handset
+from sandbox.phones.relay import Handset
 from tests.attacks.matrix.face import ORIGIN
 from tests.attacks.matrix.planted import AT, HALL, Values, has, like
 from tests.attacks.matrix.selection import Ask

@@ -37,7 +37,7 @@ from procedures.law import ObjectKind
 from procedures.records import Agency
 from resolvers.connections import Cursors, global_id
 from resolvers.phones.changes import mark_of
-from sandbox.push import Handset
+from sandbox.phones.relay import Handset
 from store import ledger
 from store.checkpoints import LogSigner
 from store.database import Database, Tx

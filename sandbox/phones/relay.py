@@ -64,7 +64,7 @@ class Handset:
 
 
 @dataclass
-class PushService:
+class PushRelay:
     """`origin`: its address. `sender`: the application server key its devices subscribed with."""
 
     sender: str = ""

@@ -1,0 +1,1 @@
+"""The phones of the demo world, and what wakes them."""
