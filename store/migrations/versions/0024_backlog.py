@@ -2,8 +2,8 @@
 
 from store.migrations import script
 
-revision = "0060_backlog"
-down_revision = "0022_systems"
+revision = "0024_backlog"
+down_revision = "0023_phones"
 
 
 def upgrade() -> None:
