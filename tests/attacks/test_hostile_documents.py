@@ -6,13 +6,18 @@ import random
 import resource
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
-from graphql import build_schema
+from graphql import ValueNode, build_schema
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as reproducible
+from hypothesis import strategies as st
+from hypothesis_graphql import Mode, from_schema, nodes
 
 from api.process.serving import listen, serving
 from tests.attacks.hostile_documents import Body, Grower
@@ -120,3 +125,61 @@ async def test_no_document_finds_a_fault_or_keeps_the_server_busy(stage: Stage) 
     assert growth <= MOST_GROWTH_MIB
     # Not everything was refused at the door.
     assert tally.statuses["200 data"] >= count // 50
+
+
+async def test_what_another_maker_of_documents_makes_of_our_schema_finds_no_fault_either(
+    stage: Stage,
+) -> None:
+    """hypothesis-graphql, the generator behind schemathesis: sound documents and broken ones, of every operation."""
+    count, drawn = sized(200, 10_000), seed()
+    documents = made_elsewhere(count, drawn)
+    people = [await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")]
+    tally = Tally()
+    async with served(stage) as address, AsyncExitStack() as clients:
+        callers = [
+            await clients.enter_async_context(
+                httpx2.AsyncClient(trust_env=False, timeout=30.0, headers={"Cookie": cookie(person)})
+            )
+            for person in people
+        ]
+        await answer(callers[0], address, Body("the first request imports what it needs", FIRST))
+        for number, document in enumerate(documents):
+            body = Body("made elsewhere", json.dumps({"query": document}).encode())
+            tally.add(number, body, *await least(callers[number % len(callers)], address, body))
+    print(f"seed {drawn}: {len(documents)} documents, {len(tally.faults)} faults, {dict(tally.statuses)}")
+    print(f"worst {tally.worst * 1_000:.0f} ms of processor")
+    assert len(documents) >= count // 2
+    assert tally.faults == []
+    assert tally.slow == []
+    assert tally.statuses["200 data"] >= len(documents) // 50
+
+
+def made_elsewhere(count: int, drawn: int) -> list[str]:
+    """Different documents, as many as could be had."""
+    sdl = (ROOT / "schema.graphql").read_text("utf-8")
+    made: dict[str, None] = {}
+    for mode in (Mode.POSITIVE, Mode.NEGATIVE):
+
+        @reproducible(drawn)
+        @settings(
+            max_examples=count // 2,
+            database=None,
+            deadline=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(from_schema(sdl, custom_scalars=SCALARS, mode=mode))
+        def keep(document: str) -> None:
+            made[document] = None
+
+        keep()
+    return list(made)
+
+
+SCALARS: Mapping[str, st.SearchStrategy[ValueNode]] = {
+    "UUID": st.uuids().map(str).map(nodes.String),
+    "Date": st.dates().map(str).map(nodes.String),
+    "DateTime": st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat).map(nodes.String),
+    "VND": st.integers(0, 10**12).map(str).map(nodes.String),
+    "JSON": st.text(max_size=20).map(nodes.String),
+}
