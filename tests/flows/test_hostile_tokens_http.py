@@ -303,7 +303,7 @@ def calm() -> Iterator[None]:
 async def test_no_hostile_token_is_accepted_over_http_and_none_faults_or_is_dear(
     furnished: House, ours: Ours, stage: Stage, stage_folder: Path, calm: None
 ) -> None:
-    run, count = seed(), sized(2_000, 20_000)
+    run, count = seed(), sized(2_000, 24_000)
     rng, outcome = random.Random(run), Outcome()
     mine, software = phone(stage), await started(stage, "ubnd-mot")
     await mine.sign_in("thanh-binh")
