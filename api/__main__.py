@@ -45,7 +45,14 @@ from sandbox.lifeline import SandboxRefused
 from sandbox.supervisor import Addresses, Sandbox
 from sandbox.systems import SystemAccount, system_accounts
 from store.embedded import Servers
-from store.errors import CheckpointRefused, DataFolderRefused, RolesMissing, ServerFailed, WallsBroken
+from store.errors import (
+    CheckpointRefused,
+    DataFolderRefused,
+    RolesMissing,
+    SchemaUnknown,
+    ServerFailed,
+    WallsBroken,
+)
 from vault.errors import KeyRingRefused
 
 REFUSED = 2
@@ -57,6 +64,7 @@ REFUSALS = (
     DataFolderRefused,
     ServerFailed,
     RolesMissing,
+    SchemaUnknown,
     WallsBroken,
     CheckpointRefused,
     KeyRingRefused,

@@ -261,6 +261,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         store.DataFolderRefused,
         store.ServerFailed,
         store.RolesMissing,
+        store.SchemaUnknown,
         store.WallsBroken,
         store.CheckpointRefused,
         store.LogBroken,

@@ -38,6 +38,18 @@ class ServerFailed(StoreRefusal):
         self.log = log
 
 
+class SchemaUnknown(StoreRefusal):
+    """The database was migrated by another version of the platform, one this version knows nothing of."""
+
+    code = "SCHEMA_UNKNOWN"
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"the database is at {revision}, which this version does not know: run the one that made it"
+        )
+        self.revision = revision
+
+
 class RolesMissing(StoreRefusal):
     """The server lacks roles the walls are built on and this account may not create them.
 

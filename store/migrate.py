@@ -11,12 +11,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from store.database import Actor, Database
-from store.errors import RolesMissing, WallsBroken
+from store.errors import RolesMissing, SchemaUnknown, WallsBroken
 
 Progress = Callable[[str], None]
 
@@ -30,7 +32,8 @@ _LIMITS = "LOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT NOCREATEDB NOCREATEROLE"
 async def upgrade(owner_url: str, keys_owner_url: str, progress: Progress = lambda step: None) -> None:
     """Migrate the main and the keys database to head, each in one transaction; nothing happens at head.
 
-    `progress` is told each step. Raises RolesMissing with the statements an administrator must run.
+    `progress` is told each step. Raises RolesMissing with the statements an administrator must run, SchemaUnknown
+    for a database a later version has migrated.
     """
     await _upgrade(owner_url, "versions", ("motlan_app", "motlan_work"), progress)
     await _upgrade(keys_owner_url, "key_versions", ("motlan_keys",), progress)
@@ -105,6 +108,10 @@ def _run(connection: Connection, versions: str, progress: Progress) -> None:
     config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
     config.attributes["progress"] = progress
+    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in known:
+            raise SchemaUnknown(revision)
     command.upgrade(config, "head")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from store.database import Actor, Database
 from store.embedded import Embedded, Servers
-from store.errors import RolesMissing, WallsBroken
+from store.errors import RolesMissing, SchemaUnknown, WallsBroken
 from store.migrate import OPEN_TABLES, _ensure_roles, assert_walls, upgrade
 from store.records import Record
 from tests.conftest import NewDatabase
@@ -49,6 +49,24 @@ async def test_migrating_again_does_nothing(servers: Servers) -> None:
     steps: list[str] = []
     await upgrade(servers.owner_url, servers.keys_owner_url, steps.append)
     assert steps == []
+
+
+async def test_a_database_of_a_later_version_is_refused_and_left_as_it_is(new_database: NewDatabase) -> None:
+    servers = await new_database()
+    engine = create_async_engine(servers.owner_url, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            before = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999_of_tomorrow'"))
+        with pytest.raises(SchemaUnknown, match="9999_of_tomorrow"):
+            await upgrade(servers.owner_url, servers.keys_owner_url)
+        async with engine.begin() as connection:
+            assert before != "9999_of_tomorrow"
+            assert (
+                await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999_of_tomorrow"
+            )
+    finally:
+        await engine.dispose()
 
 
 async def test_every_table_about_somebody_forces_row_level_security(owner: AsyncEngine) -> None:
