@@ -122,7 +122,7 @@ async def test_a_planted_delay_is_seen(stage: Stage, monkeypatch: pytest.MonkeyP
     """The control: what a classifier of this strength would say of a product that gave itself away."""
     theirs = (await somebodys(stage))["Document"]
     stranger, run = await stage.citizen("thanh-binh"), seed()
-    delay, real = await spread(stranger, Probe("Document")), documents.documents_by_id
+    delay, real = 3 * await spread(stranger, Probe("Document")), documents.documents_by_id
 
     async def slower(tx: Tx, caller: Caller, ids: Collection[UUID]) -> dict[UUID, Holding]:
         if theirs in ids:
