@@ -1,6 +1,6 @@
 """How many different people somebody may ask for by number in a day: more would be guessing numbers.
 
-The limits stand with the door (`try_number`, migration 0018): five children to be recognised for, ten people to be
+The limits stand with the door (`try_number`, migration 0022): five children to be recognised for, ten people to be
 named as parties. What is counted is a keyed hash, before anybody is looked for, so that wrong numbers count too.
 """
 

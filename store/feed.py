@@ -1,6 +1,6 @@
 """The feed of changes: which of somebody's things changed or are gone, in the order they were committed.
 
-Rows are written by triggers within the transaction of what they tell (migration 0023) and given their places by the
+Rows are written by triggers within the transaction of what they tell (migration 0025) and given their places by the
 loop, as the log's lines are. Who reads up to a place has read everything that ever will stand before it.
 """
 

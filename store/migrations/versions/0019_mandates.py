@@ -7,7 +7,7 @@ cases stood before that.
 from store.migrations import script
 
 revision = "0019_mandates"
-down_revision = "0018_number_tries"
+down_revision = "0018_guardian_tries"
 
 
 def upgrade() -> None:
@@ -29,7 +29,7 @@ CREATE POLICY revoke ON mandates FOR UPDATE TO motlan_app
 
 DOOR = """
 -- For the citizen who asks and nobody else, over a newborn made in this very transaction, whose vault is empty, or
--- over a child whose number they asked the register about minutes ago (`try_number` bounds how many), until it
+-- over a child whose number they asked the register about minutes ago (`try_guardian` bounds how many), until it
 -- comes of age. What the register said of its parents is for the use case to judge.
 CREATE FUNCTION record_guardian(id uuid, child uuid, evidence text, valid_from timestamptz,
     valid_until timestamptz) RETURNS void
@@ -41,9 +41,8 @@ DECLARE
     asked boolean := record_guardian.evidence ~ '^(register|version):'
         AND coalesce(record_guardian.valid_until BETWEEN record_guardian.valid_from
             AND record_guardian.valid_from + interval '18 years', false)
-        AND EXISTS (SELECT FROM subjects s JOIN number_tries t ON t.number_index = s.number_index
-            WHERE s.id = record_guardian.child AND s.kind = 'person'
-            AND t.asking = 'guardian' AND t.caller_id = app_id()
+        AND EXISTS (SELECT FROM subjects s JOIN guardian_tries t ON t.number_index = s.number_index
+            WHERE s.id = record_guardian.child AND s.kind = 'person' AND t.caller_id = app_id()
             AND t.at BETWEEN record_guardian.valid_from - interval '10 minutes' AND record_guardian.valid_from);
 BEGIN
     IF app_kind() IS DISTINCT FROM 'citizen' OR record_guardian.child IS NOT DISTINCT FROM app_id()

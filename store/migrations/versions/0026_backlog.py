@@ -2,8 +2,8 @@
 
 from store.migrations import script
 
-revision = "0024_backlog"
-down_revision = "0023_phones"
+revision = "0026_backlog"
+down_revision = "0025_phones"
 
 
 def upgrade() -> None:

@@ -6,8 +6,8 @@ statement, so that of two attempts at once only one goes on.
 
 from store.migrations import script
 
-revision = "0020_apps"
-down_revision = "0019_mandates"
+revision = "0021_apps"
+down_revision = "0020_naming_tries"
 
 
 def upgrade() -> None:

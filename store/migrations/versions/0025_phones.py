@@ -8,8 +8,8 @@ And the devices a person is woken on: known here by a keyed hash of their addres
 
 from store.migrations import script
 
-revision = "0023_phones"
-down_revision = "0022_systems"
+revision = "0025_phones"
+down_revision = "0024_systems"
 
 
 def upgrade() -> None:

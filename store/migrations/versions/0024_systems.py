@@ -7,8 +7,8 @@ so that nobody locks a code for those it was made for. Codes made before are voi
 
 from store.migrations import script
 
-revision = "0022_systems"
-down_revision = "0021_upload_legs"
+revision = "0024_systems"
+down_revision = "0023_upload_legs"
 
 
 def upgrade() -> None:

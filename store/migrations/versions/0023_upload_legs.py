@@ -5,8 +5,8 @@ Whoever holds an upload's address acts as the actor `upload`: it reaches that on
 
 from store.migrations import script
 
-revision = "0021_upload_legs"
-down_revision = "0020_apps"
+revision = "0023_upload_legs"
+down_revision = "0022_number_tries"
 
 
 def upgrade() -> None:
