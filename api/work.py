@@ -32,7 +32,7 @@ from store.checkpoints import LogSigner
 from store.database import Database
 from store.outbox import Message
 from vault.subjects import shred
-from vault.sweeping import drop_expired_uploads, forget_silent_uploads, sweep_blobs
+from vault.sweeping import drop_expired_uploads, forget_silent_uploads, forget_unanswered, sweep_blobs
 
 SEAL_SECONDS: Final = 1.0
 PLACE_SECONDS: Final = 1.0
@@ -149,11 +149,12 @@ async def retry_registers(tools: Tools) -> bool:
 
 
 async def sweep(tools: Tools) -> bool:
-    """Remove what expired: sessions, past requests, delivered messages, old changes, files no row names."""
+    """Remove what expired: sessions, requests past or never granted, delivered messages, old changes, nameless files."""
     now = tools.now()
     async with tools.work.writing(LOOP.actor) as tx:
         await forget_expired(tx, now)
         await forget_tries(tx, now)
+        await forget_unanswered(tx, now)
         await past_requests.forget(tx, now)
         await outbox.forget(tx, now - OUTBOX_KEPT)
         await feed.sweep_changes(tx, now - timedelta(days=feed.KEPT_DAYS))

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from store.database import Tx
 from store.records import MOST_COUNTED
 from vault.errors import BlobBusy, BlobMissing
 from vault.intake.uploads import PATIENCE
+from vault.records import AccessRequest
 from vault.sealing.blobs import LocalBlobs
 
 GRACE: Final = timedelta(hours=24)
 """How long a file may go unnamed before it is removed; longer than any backup takes."""
+
+UNANSWERED_KEPT: Final = timedelta(days=1)
 
 LATE: Final = timedelta(minutes=1)
 """How long after its end an upload is removed: by then no clock of ours lets anybody claim it."""
@@ -49,6 +52,18 @@ async def forget_silent_uploads(tx: Tx, blobs: LocalBlobs, now: datetime) -> int
     await tx.execute(text("SELECT touch_uploads(:ids, :now)"), {"ids": sending, "now": now})
     await tx.execute(text("SELECT forget_pieces(:ids)"), {"ids": [row.id for row in silent]})
     return len(silent)
+
+
+async def forget_unanswered(tx: Tx, now: datetime) -> None:
+    """Forget systems' requests that came to nothing, a day after they lapsed: the log keeps what was asked.
+
+    For the loops' role.
+    """
+    await tx.execute(
+        delete(AccessRequest).where(
+            AccessRequest.consent_id.is_(None), AccessRequest.expires_at <= now - UNANSWERED_KEPT
+        )
+    )
 
 
 async def count_open_uploads(tx: Tx, now: datetime) -> int:

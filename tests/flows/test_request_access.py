@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import text
 
+from api.work import sweep
 from resolvers.connections import global_id
 from tests.flows.conftest import Later
 from tests.flows.journeys import (
@@ -190,6 +191,11 @@ async def test_nobody_learns_whether_a_number_is_anybodys(stage: Stage, later: L
         answers = [(await late.ask_after(one["id"])) for one in (known, unknown)]
         assert {(one.status_code, one.text) for one in answers} == {(400, '{"error":"expired_token"}')}
         assert await waiting(then.carry(me)) == []
+    # Forgotten a day after they lapsed, and only then.
+    for hours, left in ((24, 2), (25, 0)):
+        async with later(timedelta(hours=hours)) as then:
+            await sweep(then.platform.loops._tools)
+            assert await rows(then, "SELECT count(*) FROM access_requests") == [(left,)]
 
 
 async def test_only_what_was_declared_and_what_the_purpose_needs_is_asked_for(stage: Stage) -> None:
