@@ -149,7 +149,7 @@ async def retry_registers(tools: Tools) -> bool:
 
 
 async def sweep(tools: Tools) -> bool:
-    """Remove what expired: sessions, requests past or never granted, delivered messages, old changes, nameless files."""
+    """Remove what expired: sessions, old requests, delivered messages, old changes, files no row names."""
     now = tools.now()
     async with tools.work.writing(LOOP.actor) as tx:
         await forget_expired(tx, now)

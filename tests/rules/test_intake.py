@@ -12,6 +12,7 @@ from pikepdf import Array, Dictionary, Name
 
 from tests.files import jpeg, jpeg_head, pdf, png, stream
 from tests.size import seed, sized
+from vault import confinement
 from vault.errors import UploadFault, UploadRefused
 from vault.intake import inspection as intake
 from vault.intake import pdf_checks
@@ -368,7 +369,7 @@ async def test_a_reader_that_hangs_dies_or_babbles_accepts_nothing(
     reader = tmp_path_factory.mktemp("reader") / "reader.py"
     reader.write_text(program, "utf-8")
     monkeypatch.setattr(pdf_checks, "_READER", reader)
-    monkeypatch.setattr(pdf_checks, "_READER_SECONDS", 1)
+    monkeypatch.setattr(confinement, "SECONDS", 1)
     assert await fault_of(HeldPdf(), pdf()) is UploadFault.NOT_INSPECTABLE
 
 

@@ -4,12 +4,11 @@ A PDF reader is the likeliest place for hostile bytes to break out, so it runs w
 without files, network, other processes, much memory or much time (`vault/intake/pdf_reader.py`).
 """
 
-import asyncio
 import re
-import sys
 from pathlib import Path
 from typing import Final
 
+from vault.confinement import read_apart
 from vault.errors import UploadFault, UploadRefused
 
 HELD_BYTES: Final = 16 * 1024 * 1024
@@ -17,7 +16,6 @@ HELD_BYTES: Final = 16 * 1024 * 1024
 MAX_PAGES: Final = 300
 
 _READER: Final = Path(__file__).with_name("pdf_reader.py")
-_READER_SECONDS: Final = 15
 _HEADER: Final = re.compile(rb"%PDF-[12]\.\d")
 _END: Final = re.compile(rb"%%EOF[\x00\t\n\f\r ]*\Z")
 _TAIL_BYTES: Final = 1024
@@ -55,7 +53,7 @@ class HeldPdf:
         if not _HEADER.match(content):
             raise UploadRefused(UploadFault.CONTENT)
         _check_end(bytes(content[-_TAIL_BYTES:]))
-        verdict = await _read_apart(content)
+        verdict = await _verdict(content)
         if verdict != "accepted":
             raise UploadRefused(UploadFault(verdict))
 
@@ -121,24 +119,8 @@ def _unescaped(escape: re.Match[bytes]) -> bytes:
     return bytes([int(escape[1], 16)])
 
 
-async def _read_apart(content: bytearray) -> str:
+async def _verdict(content: bytearray) -> str:
     """The confined reader's verdict: "accepted" or an UploadFault. A reader that dies has judged too."""
-    reader = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-B", str(_READER), str(MAX_PAGES),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={},
-        cwd="/",
-    )  # fmt: skip
-    try:
-        verdict, _ = await asyncio.wait_for(reader.communicate(content), _READER_SECONDS)
-    except TimeoutError:
-        return UploadFault.NOT_INSPECTABLE.value
-    finally:
-        if reader.returncode is None:
-            reader.kill()
-            await reader.wait()
+    said = await read_apart(_READER, str(MAX_PAGES), content)
     words = {b"accepted": "accepted", **{fault.value.encode(): fault.value for fault in UploadFault}}
-    known = words.get(verdict.strip()) if reader.returncode == 0 else None
-    return known or UploadFault.NOT_INSPECTABLE.value
+    return words.get((said or b"").strip(), UploadFault.NOT_INSPECTABLE.value)

@@ -6,11 +6,11 @@ no library we could answer for draws them.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from vault.confinement import read_apart
 from vault.errors import DocumentNotUsable
 
 SIDE: Final = 512
@@ -21,7 +21,6 @@ LARGEST_BYTES: Final = 32 * 1024 * 1024
 """What the decoder is given at most. Forty million pixels fit in as JPEG, and most of them as PNG."""
 
 _READER: Final = Path(__file__).with_name("picture_reader.py")
-_READER_SECONDS: Final = 15
 
 
 def can_be_shown(media_type: str, size_bytes: int) -> bool:
@@ -35,23 +34,8 @@ async def draw_thumbnail(content: AsyncIterator[bytes], bench: asyncio.Semaphore
     `content`: of at most LARGEST_BYTES. Raises DocumentNotUsable when it cannot be drawn within the limits.
     """
     async with bench:
-        reader = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-B", str(_READER), str(SIDE),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            env={},
-            cwd="/",
-        )  # fmt: skip
-        try:
-            whole = b"".join([piece async for piece in content])
-            drawn, _ = await asyncio.wait_for(reader.communicate(whole), _READER_SECONDS)
-        except TimeoutError:
-            raise DocumentNotUsable("no_thumbnail") from None
-        finally:
-            if reader.returncode is None:
-                reader.kill()
-                await reader.wait()
-    if reader.returncode != 0 or not drawn:
+        whole = b"".join([piece async for piece in content])
+        drawn = await read_apart(_READER, str(SIDE), whole)
+    if not drawn:
         raise DocumentNotUsable("no_thumbnail")
     return drawn
