@@ -1,1 +1,1 @@
-"""What apps on phones follow: what waits, what changed, where to wake them, what is taken home."""
+"""What apps on phones follow: what waits, what changed, where to wake them."""
