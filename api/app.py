@@ -41,8 +41,8 @@ from auth.apps.proofs import Nonces
 from auth.apps.registry import Apps
 from auth.assurance import VAULT
 from auth.caller import ANONYMOUS
-from auth.login import Door
-from auth.oidc import Client, Provider
+from auth.provider.login import Door
+from auth.provider.oidc import Client, Provider
 from auth.records import Officer
 from auth.signing import SigningKey, import_jwks
 from auth.systems.registry import Registration, rows_of

@@ -20,7 +20,7 @@ from api.web.pages import Pages, language_of
 from auth.apps.requests import answer_request, wish_of
 from auth.caller import Caller, CallerKind
 from auth.errors import CredentialsConflict, SignInFailed
-from auth.login import (
+from auth.provider.login import (
     LOGIN_LIFETIME,
     STARTER,
     Door,
@@ -33,7 +33,7 @@ from auth.login import (
     remember_start,
     take_start,
 )
-from auth.oidc import Challenge, Demand, Identity, Provider
+from auth.provider.oidc import Challenge, Demand, Identity, Provider
 from auth.sessions import SESSION_LIFETIME, SignedIn, caller_of, end_session, open_session
 from store.database import Database, Tx
 from vault.safe import Safe

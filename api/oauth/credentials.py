@@ -16,8 +16,8 @@ from auth.apps.access import caller_of_token
 from auth.apps.proofs import Shown
 from auth.caller import Caller
 from auth.errors import AuthRefusal, CredentialsConflict, NonceRequired, ProofReplayed, TokenRefused
-from auth.login import STARTER
-from auth.oidc import MAX_AGE_SECONDS
+from auth.provider.login import STARTER
+from auth.provider.oidc import MAX_AGE_SECONDS
 from resolvers.context import House
 
 REFUSED_TOKENS = (TokenRefused, NonceRequired, ProofReplayed)

@@ -37,8 +37,8 @@ from auth.apps.registry import App, Apps
 from auth.apps.requests import REQUEST_SECONDS, SCOPE, begin_request, push_request, read_wish, take_code
 from auth.assurance import SIGNED_IN, VAULT
 from auth.errors import AppRefused, NonceRequired, ProofReplayed, SignInFailed, TokenRefused
-from auth.login import STARTER, Door, new_challenge
-from auth.oidc import Demand
+from auth.provider.login import STARTER, Door, new_challenge
+from auth.provider.oidc import Demand
 from auth.systems.grants import DETAILS_TYPE
 from auth.tokens import Proof
 from dossiers.notices import notify

@@ -12,7 +12,7 @@ from api.oauth.forms import read_form
 from api.signin import FrontDoor
 from api.web.answers import json_answer
 from auth.errors import AppRefused, SignInFailed, TokenRefused
-from auth.login import STARTER, Door
+from auth.provider.login import STARTER, Door
 from auth.sessions import end_sessions_of_account
 
 

@@ -17,7 +17,7 @@ from auth.apps.grants import AppSession
 from auth.apps.proofs import spend_proof
 from auth.caller import Grant, GrantKind
 from auth.errors import AccessDenied, AppRefused, TokenRefused
-from auth.login import STARTER
+from auth.provider.login import STARTER
 from auth.systems.assertions import authenticate
 from auth.systems.grants import KEY_PROVEN, Terms, acting, caller_of, grant_of, open_system_session
 from auth.systems.registry import AgencySystem

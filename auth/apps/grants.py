@@ -18,7 +18,7 @@ from sqlalchemy import Row, text
 from auth.apps.requests import SCOPE, Redeemed
 from auth.errors import AppRefused
 from auth.jws.compact import encode
-from auth.login import STARTER
+from auth.provider.login import STARTER
 from store.database import Actor, Tx
 from store.identifiers import new_id
 from store.ledger import Entry, record

@@ -17,7 +17,7 @@ from auth.apps.registry import App
 from auth.assurance import SIGNED_IN, VAULT, meets
 from auth.errors import AppRefused, SignInFailed
 from auth.jws.kinds import is_thumbprint
-from auth.oidc import MAX_AGE_SECONDS, Identity
+from auth.provider.oidc import MAX_AGE_SECONDS, Identity
 from store.database import Tx
 from store.identifiers import new_id
 

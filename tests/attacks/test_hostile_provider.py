@@ -19,8 +19,8 @@ from starlette.routing import Route
 
 from auth.assurance import VAULT, meets
 from auth.errors import SignInFailed
-from auth.login import Door, new_challenge
-from auth.oidc import Challenge, Client, Identity, Provider
+from auth.provider.login import Door, new_challenge
+from auth.provider.oidc import Challenge, Client, Identity, Provider
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 T = int(NOW.timestamp())

@@ -27,8 +27,8 @@ from starlette.responses import JSONResponse
 
 from api.signin import FrontDoor, routes
 from auth.assurance import VAULT
-from auth.login import Door
-from auth.oidc import Client, Provider
+from auth.provider.login import Door
+from auth.provider.oidc import Client, Provider
 from auth.systems.grants import DETAILS_TYPE
 from auth.tokens import (
     ACCESS_TOKEN,

@@ -22,8 +22,8 @@ from starlette.routing import Route
 from api.signin import FrontDoor, caller_from_cookie, routes
 from auth.assurance import VAULT
 from auth.errors import CredentialsConflict
-from auth.login import Door
-from auth.oidc import Client, Provider
+from auth.provider.login import Door
+from auth.provider.oidc import Client, Provider
 from auth.signing import SigningKey
 from auth.tokens import Tokens
 from sandbox.agencies import OFFICERS

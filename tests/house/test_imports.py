@@ -22,7 +22,7 @@ BREACHES: dict[str, dict[str, str]] = {
     "Rooms import only to their right": {"store/ledger.py": "import vault.safe\n"},
     "GraphQL and HTTP stop at the resolvers": {"dossiers/filing.py": "import strawberry\n"},
     "Resolvers neither query nor encrypt": {"resolvers/dossier.py": "import sqlalchemy\n"},
-    "One module speaks jose": {"auth/oidc.py": "from jose import jwt\n"},
+    "One module speaks jose": {"auth/provider/oidc.py": "from jose import jwt\n"},
     "Only the vault touches envelopes and its own rows": {
         "dossiers/filing.py": "import vault.sealing.envelope\n"
     },
@@ -113,7 +113,7 @@ def test_a_planted_import_breaks_its_contract_and_no_other(contract: str, tmp_pa
 def test_a_sandbox_behind_a_room_is_found_through_what_it_imports(tmp_path: Path) -> None:
     tree = plant(
         skeleton(tmp_path),
-        {"vault/safe.py": "import auth.oidc\n", "auth/oidc.py": "import sandbox.people\n"},
+        {"vault/safe.py": "import auth.provider.oidc\n", "auth/provider/oidc.py": "import sandbox.people\n"},
     )
     assert "No room imports the sandbox" in broken_contracts(tree)
 

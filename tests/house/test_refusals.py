@@ -16,7 +16,7 @@ PROBLEMS = "resolvers/problems.py"
 TABLES = ("PAYLOAD", "TOP_LEVEL", "FAULTS")
 
 ELSEWHERE: Mapping[str, str] = {
-    "api/settings.py": "stops the start: no caller is there yet",
+    "api/settings/values.py": "stops the start: no caller is there yet",
     "api/web/answers.py": "an HTTP body that is no request: answered before GraphQL",
     "api/web/ranges.py": "bytes asked for that are not there: a question of HTTP, answered by it",
     "api/gateway/requests.py": "an HTTP body that is no request: answered before GraphQL",

@@ -9,7 +9,7 @@ import pytest
 from api.settings import VARIABLES
 from tests.house.tree import ROOT, modules, plant
 
-SETTINGS = "api/settings.py"
+SETTINGS = "api/settings/reading.py"
 GUIDE = "docs/operations.md"
 
 _NAME = re.compile(r"(?:MOTLAN_[A-Z_]+|(?:[A-Z]+_)*DATABASE_URL)")

@@ -28,7 +28,7 @@ CLOCKS: Mapping[str, str] = {
 """Modules that read the machine's clock, each with why. Everybody else is given `now`."""
 
 ENVIRONMENT: Mapping[str, str] = {
-    "api/settings.py": "the only reader of the environment",
+    "api/settings/reading.py": "the only reader of the environment",
     "sandbox/lifeline.py": "refuses production; the sandbox may import no room to ask one",
 }
 
@@ -236,7 +236,7 @@ def test_a_clock_of_ones_own_is_found(breach: str, tmp_path: Path) -> None:
     "breach", ["x = os.environ['KEY']", "x = os.getenv('KEY')", "from os import environ"]
 )
 def test_a_second_reader_of_the_environment_is_found(breach: str, tmp_path: Path) -> None:
-    planted = plant(tmp_path, {"vault/x.py": breach + "\n", "api/settings.py": breach + "\n"})
+    planted = plant(tmp_path, {"vault/x.py": breach + "\n", "api/settings/reading.py": breach + "\n"})
     assert environment_readers(planted) == ["vault/x.py:1"]
 
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import Caller, CallerKind, Role
-from auth.login import STARTER
 from auth.mandates import WHOLE
+from auth.provider.login import STARTER
 from auth.records import Mandate, Officer, Session
 from auth.sessions import SignedIn, caller_of, end_session, open_session
 from store.database import Actor, Database

@@ -5,7 +5,6 @@ not stand in the environment. Nothing here is a secret's default: what is missin
 """
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -17,6 +16,19 @@ from urllib.parse import urlsplit
 import orjson
 
 from api.gateway.documents import SHIPPED
+from api.settings.values import (
+    LOOPBACK,
+    SettingsRefused,
+    addresses,
+    contact,
+    content,
+    endpoint,
+    flag,
+    number,
+    origins,
+    triple,
+    version,
+)
 from auth.apps.registry import App, Apps, read_apps
 from auth.signing import KeyRefused, import_jwks
 from store.embedded import Servers
@@ -25,13 +37,6 @@ VERSION = "0.1.0"
 """Of the platform, as `pyproject.toml` has it: a checkout is no installed package that could be asked."""
 DEFAULT_DATA = Path(".motlan")
 DEFAULT_PORT = 8000
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-
-class SettingsRefused(Exception):
-    """The platform must not start like this. The message names variables and what to do, never a secret's value."""
-
-    code = "SETTINGS_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,31 +158,31 @@ def read_settings(
     _refuse_strangers(environ)
     if data is not None:
         given["MOTLAN_DATA"] = str(data)
-    chosen = port or _number(given, "MOTLAN_PORT", DEFAULT_PORT)
+    chosen = port or number(given, "MOTLAN_PORT", DEFAULT_PORT)
     jwks, retired = given.get("MOTLAN_REGISTERS_JWKS"), given.get("MOTLAN_RETIRED_KEYS")
     settings = Settings(
         data=Path(given.get("MOTLAN_DATA") or DEFAULT_DATA).absolute(),
         public_url=(given.get("MOTLAN_PUBLIC_URL") or f"http://127.0.0.1:{chosen}").rstrip("/"),
         host=given.get("MOTLAN_HOST") or "127.0.0.1",
         port=chosen,
-        production=_flag(given, "MOTLAN_PRODUCTION"),
+        production=flag(given, "MOTLAN_PRODUCTION"),
         servers=_servers(given),
         jwks_path=Path(jwks) if jwks else None,
-        identity=_triple(given, _IDENTITY),
-        untyped_tokens=_flag(given, "MOTLAN_IDENTITY_UNTYPED"),
-        registers=_triple(given, _REGISTERS),
-        clock_offset=timedelta(seconds=_number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
-        allow_local_key_ring=_flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
+        identity=triple(given, _IDENTITY),
+        untyped_tokens=flag(given, "MOTLAN_IDENTITY_UNTYPED"),
+        registers=triple(given, _REGISTERS),
+        clock_offset=timedelta(seconds=number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
+        allow_local_key_ring=flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
         retired_keys_path=Path(retired) if retired else None,
-        proxies=_addresses(given, "MOTLAN_PROXIES"),
-        trusted_documents=_flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
+        proxies=addresses(given, "MOTLAN_PROXIES"),
+        trusted_documents=flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
         operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
         apps=_apps(given.get("MOTLAN_APPS")),
-        metrics=_endpoint(given, "MOTLAN_METRICS"),
-        cors_origins=_origins(given, "MOTLAN_CORS_ORIGINS"),
-        min_client_version=_version(given, "MOTLAN_MIN_CLIENT_VERSION"),
-        push_contact=_contact(given, "MOTLAN_PUSH_CONTACT"),
-        push_loopback=_flag(given, "MOTLAN_PUSH_LOOPBACK"),
+        metrics=endpoint(given, "MOTLAN_METRICS"),
+        cors_origins=origins(given, "MOTLAN_CORS_ORIGINS"),
+        min_client_version=version(given, "MOTLAN_MIN_CLIENT_VERSION"),
+        push_contact=contact(given, "MOTLAN_PUSH_CONTACT"),
+        push_loopback=flag(given, "MOTLAN_PUSH_LOOPBACK"),
     )
     _refuse_odd_address(settings)
     if settings.production:
@@ -219,17 +224,10 @@ def _values(environ: Mapping[str, str]) -> dict[str, str]:
     for name in VARIABLES:
         path = environ.get(f"{name}_FILE")
         if path:
-            values[name] = _content(f"{name}_FILE", path)
+            values[name] = content(f"{name}_FILE", path)
         elif environ.get(name):
             values[name] = environ[name]
     return values
-
-
-def _content(name: str, path: str) -> str:
-    try:
-        return Path(path).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise SettingsRefused(f"{name} names no file that can be read") from None
 
 
 def _refuse_strangers(environ: Mapping[str, str]) -> None:
@@ -257,7 +255,7 @@ def _refuse_missing(given: Mapping[str, str]) -> None:
     missing = [name for name in (*wanted, "MOTLAN_PROXIES") if not given.get(name)]
     if missing:
         raise SettingsRefused(f"missing in production, set each: {', '.join(missing)}")
-    if not given.get("DATABASE_URL") and not _flag(given, "MOTLAN_ALLOW_EMBEDDED_DATABASE"):
+    if not given.get("DATABASE_URL") and not flag(given, "MOTLAN_ALLOW_EMBEDDED_DATABASE"):
         raise SettingsRefused(
             "missing in production: DATABASE_URL and the four beside it; or, for a small place,"
             " MOTLAN_ALLOW_EMBEDDED_DATABASE=1"
@@ -320,78 +318,3 @@ def _apps(path: str | None) -> tuple[App, ...]:
     except (OSError, ValueError) as fault:  # orjson's own error is a ValueError
         raise SettingsRefused(f"MOTLAN_APPS: {fault}") from None
     return apps
-
-
-def _triple(given: Mapping[str, str], names: tuple[str, str, str]) -> tuple[str, str, str] | None:
-    first, second, third = (given.get(name) for name in names)
-    if first and second and third:
-        return first, second, third
-    if first or second or third:
-        raise SettingsRefused(f"give all or none of {', '.join(names)}")
-    return None
-
-
-def _addresses(given: Mapping[str, str], name: str) -> tuple[str, ...]:
-    try:
-        return tuple(str(ip_network(one.strip())) for one in given.get(name, "").split(",") if one.strip())
-    except ValueError:
-        raise SettingsRefused(f"{name} must be addresses or networks, comma-separated") from None
-
-
-def _endpoint(given: Mapping[str, str], name: str) -> tuple[str, int] | None:
-    value = given.get(name)
-    if value is None:
-        return None
-    host, _, port = value.rpartition(":")
-    try:
-        address, number = ip_address(host.removeprefix("[").removesuffix("]")), int(port)
-    except ValueError:
-        number = -1
-    if not 0 < number < 2**16:
-        raise SettingsRefused(f"{name} must be an address and a port, such as 127.0.0.1:9464")
-    return str(address), number
-
-
-def _origins(given: Mapping[str, str], name: str) -> frozenset[str]:
-    """As browsers name them: lower case, no default port, nothing after it."""
-    origins = frozenset(one.strip() for one in given.get(name, "").split(",") if one.strip())
-    for origin in origins:
-        found = _ORIGIN.fullmatch(origin)
-        if found is None or found["port"] == {"https": "443", "http": "80"}[found["scheme"]]:
-            raise SettingsRefused(f"{name} must be origins such as https://app.example.vn, comma-separated")
-        if found["scheme"] == "http" and found["host"] not in LOOPBACK:
-            raise SettingsRefused(f"{name}: plain HTTP is for this very machine only")
-    return origins
-
-
-_ORIGIN = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::(?P<port>[1-9][0-9]{0,4}))?"
-)
-
-
-def _version(given: Mapping[str, str], name: str) -> str:
-    value = given.get(name) or "0"
-    if not all(part.isascii() and part.isdigit() for part in value.split(".")):
-        raise SettingsRefused(f"{name} must be numbers between dots, like 2.10.0")
-    return value
-
-
-def _contact(given: Mapping[str, str], name: str) -> str:
-    value = given.get(name, "")
-    if value and not (value.isascii() and value.isprintable() and value.startswith(("mailto:", "https://"))):
-        raise SettingsRefused(f"{name} must be a mailto: or https: address")
-    return value
-
-
-def _flag(given: Mapping[str, str], name: str) -> bool:
-    value = given.get(name, "")
-    if value not in ("", "0", "1"):
-        raise SettingsRefused(f"{name} must be 0 or 1")
-    return value == "1"
-
-
-def _number(given: Mapping[str, str], name: str, default: int) -> int:
-    try:
-        return int(given.get(name) or default)
-    except ValueError:
-        raise SettingsRefused(f"{name} must be a whole number") from None

@@ -1,6 +1,6 @@
 """Signing in, as the database sees it: remember what was started, recognise who came back.
 
-The network half is `auth.oidc`; enrolling an unknown citizen is the vault's, so `api.signin` puts the halves
+The network half is `auth.provider.oidc`; enrolling an unknown citizen is the vault's, so `api.signin` puts the halves
 together. Everything here runs before anyone is known, through narrow functions of the database.
 """
 
@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from auth.errors import SignInFailed
-from auth.oidc import Challenge, Identity
+from auth.provider.oidc import Challenge, Identity
 from store.database import Actor, Tx
 from store.identifiers import new_id
 from store.ledger import Entry, record

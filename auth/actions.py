@@ -1,0 +1,103 @@
+"""What can be asked of the platform, each by the name of its operation, and what kind of leave it takes. Pure.
+
+Whether a caller may is said in `auth.policy`, and nowhere else.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from auth.caller import GrantKind
+
+
+class Action(StrEnum):
+    """Every mutation and every protected read of the schema, and what the vault does on their behalf."""
+
+    READ_PROCEDURES = "procedures"
+    PLAN_FILING = "filingPlan"
+    READ_DOCUMENT = "document"
+    READ_CLAIMS = "claims"
+    OPEN_DOCUMENT = "openDocument"
+    READ_PROFILE = "profile"
+    READ_DOSSIER = "dossier"
+    READ_WORDS = "words"
+    """What people wrote in a dossier: reasons of asks, overrides, refusals, withdrawals."""
+    READ_CONSENT = "consent"
+    READ_SHARE = "share"
+    READ_ACCESS_REQUESTS = "accessRequests"
+    READ_DATA_USAGE = "myDataUsage"
+    READ_NOTICES = "notices"
+    MARK_NOTICES = "markNoticesRead"
+    READ_MANDATE = "mandates"
+    READ_SESSIONS = "sessions"
+    READ_DESK = "desk"
+
+    CREATE_UPLOAD = "createUpload"
+    SEND_UPLOAD = "sendUpload"
+    """By an upload's own address, whose secret was checked before anything is asked here."""
+    USE_UPLOAD = "useUpload"
+    ADD_DOCUMENT = "addDocument"
+    CORRECT_CLAIM = "correctClaim"
+    REMOVE_DOCUMENT = "removeDocument"
+    OPEN_DOSSIER = "openDossier"
+    ANSWER_SITUATIONS = "answerSituations"
+    UPDATE_DOSSIER_FORM = "updateDossierForm"
+    DECLINE_REUSE = "declineReuse"
+    SUBMIT_DOSSIER = "submitDossier"
+    WITHDRAW_DOSSIER = "withdrawDossier"
+    OBJECT_TO_ASK = "objectToAsk"
+    ANSWER_SUPPLEMENT = "answerSupplement"
+    GIVE_CONSENT = "giveConsent"
+    WITHDRAW_CONSENT = "withdrawConsent"
+    CREATE_SHARE = "createShare"
+    REVOKE_SHARE = "revokeShare"
+    REGISTER_NEWBORN = "registerNewborn"
+    RECOGNISE_GUARDIAN = "recogniseGuardian"
+    REVOKE_MANDATE = "revokeMandate"
+    END_SESSION = "endSession"
+    REGISTER_DEVICE = "registerDevice"
+    FORGET_DEVICE = "forgetDevice"
+    SET_PREFERENCES = "notificationPreferences"
+    VERIFY_DOCUMENT = "verifyDocument"
+    REQUEST_ACCESS = "requestAccess"
+    READ_GRANTED = "readGranted"
+
+    RECEIVE_DOSSIER = "receiveDossier"
+    REFUSE_DOSSIER = "refuseDossier"
+    ASSIGN_DOSSIER = "assignDossier"
+    REQUEST_SUPPLEMENT = "requestSupplement"
+    OVERRIDE_ALREADY_HELD = "overrideAlreadyHeld"
+    OPEN_EVIDENCE = "openEvidence"
+    DIGITISE_DOCUMENT = "digitiseDocument"
+    MARK_ORIGINAL_SEEN = "markOriginalSeen"
+    APPROVE_DOSSIER = "approveDossier"
+    RETURN_RESULT = "returnResult"
+    REVOKE_RESULT = "revokeResult"
+
+
+TRACKING = frozenset(
+    {
+        Action.READ_DOSSIER,
+        Action.READ_NOTICES,
+        Action.MARK_NOTICES,
+        Action.READ_PROFILE,
+        Action.READ_SESSIONS,
+        Action.END_SESSION,
+        # Who holds the address needs no sign-in at all.
+        Action.SEND_UPLOAD,
+    }
+)
+"""What a sign-in by one factor may do: see how one's filings stand and what one was told, and sign out. Everything
+else is the vault's (standards.md §6)."""
+
+GRANTED: Mapping[GrantKind, Action] = {
+    GrantKind.ACCESS: Action.READ_GRANTED,
+    GrantKind.SHARE: Action.VERIFY_DOCUMENT,
+}
+DESK = "desk"
+SCOPES: Mapping[Action, str] = {
+    Action.VERIFY_DOCUMENT: "verify",
+    Action.REQUEST_ACCESS: "access",
+    Action.READ_GRANTED: "access",
+}
+"""What a system must have declared for it; for everything else at the desk, that it works there."""
+UNSCOPED = frozenset({Action.READ_PROCEDURES, Action.READ_SESSIONS, Action.END_SESSION})
