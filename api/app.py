@@ -19,8 +19,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import content, health, log, signin, verify
+from api import content, health, log, verify
 from api.boot import refuse_unsafe_keys, refuse_wrong_databases
+from api.door import passkeys, signin
+from api.door.front import FrontDoor
 from api.gateway.documents import read_documents
 from api.gateway.operations import OperationRefused
 from api.graphql import GraphQLFace, Rules
@@ -28,7 +30,7 @@ from api.health import Clock
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
-from api.settings import VERSION, Neighbours, Settings, SettingsRefused, retired_keys_of
+from api.settings import VERSION, Neighbours, Settings, SettingsRefused, officer_keys_of, retired_keys_of
 from api.tus import uploads
 from api.web import explorer
 from api.web.answers import refusal
@@ -39,7 +41,7 @@ from api.work import Loops, Tools
 from auth.apps.access import Gate
 from auth.apps.proofs import Nonces
 from auth.apps.registry import Apps
-from auth.assurance import VAULT
+from auth.assurance import SIGNED_IN, VAULT
 from auth.caller import ANONYMOUS
 from auth.provider.login import Door
 from auth.provider.oidc import Client, Provider
@@ -185,9 +187,9 @@ async def open_platform(
                 pushes=_pushes(settings, wire, now),
             )
             loops = Loops(Tools(house, work, signer, now))
-            door = signin.FrontDoor(
+            door = FrontDoor(
                 database, safe, _providers(settings, neighbours, wire), settings.public_url, now,
-                sandbox=not settings.production,
+                sandbox=not settings.production, officer_keys=officer_keys_of(settings),
             )  # fmt: skip
             server = AuthorisationServer(door, apps, gate)
             metrics = Metrics()
@@ -234,11 +236,15 @@ def _providers(
     settings: Settings, neighbours: Neighbours, wire: httpx2.AsyncClient
 ) -> Mapping[Door, Provider]:
     back = f"{settings.public_url}/sign-in/callback"
-    citizens, officers = (
-        Provider(Client(neighbours.issuer, client, back, VAULT, settings.untyped_tokens), wire)
-        for client in (neighbours.citizen_client, neighbours.officer_client)
+    citizens, by_key, officers = (
+        Provider(Client(neighbours.issuer, client, back, least, settings.untyped_tokens), wire)
+        for client, least in (
+            (neighbours.citizen_client, VAULT),
+            (neighbours.citizen_client, SIGNED_IN),
+            (neighbours.officer_client, VAULT),
+        )
     )
-    return {Door.CITIZEN: citizens, Door.OFFICER: officers, Door.APP: citizens}
+    return {Door.CITIZEN: citizens, Door.PASSKEY: by_key, Door.OFFICER: officers, Door.APP: citizens}
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +266,7 @@ def _app(parts: _Parts) -> ASGIApp:
     face = _face(settings, house, now, parts.metrics)
     routes = [
         *signin.routes(parts.server.door),
+        *passkeys.routes(parts.server.door),
         *endpoints.routes(parts.server),
         *logout.routes(parts.server.door),
         *face.routes(),

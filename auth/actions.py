@@ -29,6 +29,7 @@ class Action(StrEnum):
     MARK_NOTICES = "markNoticesRead"
     READ_MANDATE = "mandates"
     READ_SESSIONS = "sessions"
+    READ_PASSKEYS = "passkeys"
     READ_DESK = "desk"
 
     CREATE_UPLOAD = "createUpload"
@@ -54,6 +55,9 @@ class Action(StrEnum):
     RECOGNISE_GUARDIAN = "recogniseGuardian"
     REVOKE_MANDATE = "revokeMandate"
     END_SESSION = "endSession"
+    ADD_PASSKEY = "addPasskey"
+    """On a page of ours, not by an operation: a browser asks its holder, and tells the key which page asked."""
+    REMOVE_PASSKEY = "removePasskey"
     REGISTER_DEVICE = "registerDevice"
     FORGET_DEVICE = "forgetDevice"
     SET_PREFERENCES = "notificationPreferences"
@@ -82,6 +86,7 @@ TRACKING = frozenset(
         Action.READ_PROFILE,
         Action.READ_SESSIONS,
         Action.END_SESSION,
+        Action.READ_PASSKEYS,
         # Who holds the address needs no sign-in at all.
         Action.SEND_UPLOAD,
     }
@@ -100,4 +105,4 @@ SCOPES: Mapping[Action, str] = {
     Action.READ_GRANTED: "access",
 }
 """What a system must have declared for it; for everything else at the desk, that it works there."""
-UNSCOPED = frozenset({Action.READ_PROCEDURES, Action.READ_SESSIONS, Action.END_SESSION})
+UNSCOPED = frozenset({Action.READ_PROCEDURES, Action.READ_SESSIONS, Action.END_SESSION, Action.READ_PASSKEYS})

@@ -21,6 +21,13 @@ def meets(acr: str, least: str) -> bool:
     return all(have >= want for have, want in zip(reached, demanded, strict=True))
 
 
+def with_passkey(acr: str) -> str:
+    """What a sign-in of `acr` amounts to once a key was shown and its PIN or finger given: two factors at least. How
+    the account was proven stays what it was."""
+    reached = _levels(acr)
+    return f"urn:vn:eid:tk{reached[0]}:xt{max(reached[1], 2)}" if reached is not None else acr
+
+
 _NAME = re.compile(r"urn:vn:eid:tk([12]):xt([1-4])")
 
 

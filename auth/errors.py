@@ -46,6 +46,16 @@ class SignInFailed(AuthRefusal):
         self.reason = reason
 
 
+class PasskeyRefused(AuthRefusal):
+    """The key is not taken. `reason`: ceremony, response, model, attestation, synced, known, count, code, none."""
+
+    code = "PASSKEY_REFUSED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class TokenRefused(AuthRefusal):
     """The token is not accepted. Never says why: each detail is a hint to whoever forged it."""
 

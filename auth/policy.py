@@ -202,6 +202,18 @@ def _system(*kinds: type[object]) -> Rule:
     return rule
 
 
+def _person() -> Rule:
+    """A citizen or an officer of flesh and blood, for themself: a system has no key in its hand."""
+
+    def rule(caller: Caller, facts: Facts) -> None:
+        if facts is not None:
+            raise AccessDenied("facts")
+        if caller.scope is not None:
+            raise AccessDenied("not_a_person")
+
+    return rule
+
+
 def _seen_by_both(*kinds: type[object]) -> Rule:
     """Whoever has the thing in sight, by a fact of its own kind, may read it."""
 
@@ -259,6 +271,9 @@ RULES: Mapping[Action, Rule] = {
     Action.READ_MANDATE: _citizen(MandateFacts),
     Action.READ_SESSIONS: _seen_by_both(_NOBODY_IN_PARTICULAR),
     Action.END_SESSION: _seen_by_both(_NOBODY_IN_PARTICULAR),
+    Action.READ_PASSKEYS: _seen_by_both(_NOBODY_IN_PARTICULAR),
+    Action.ADD_PASSKEY: _person(),
+    Action.REMOVE_PASSKEY: _person(),
     Action.READ_DESK: _officer(_NOBODY_IN_PARTICULAR),
     Action.CREATE_UPLOAD: _either(_citizen(SubjectFacts), _officer(SubjectFacts, roles=_RECEIVE | _APPROVE)),
     Action.SEND_UPLOAD: _by_address,

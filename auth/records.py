@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.records import Record
@@ -132,6 +132,57 @@ class SeenProof(Record):
 
     mark: Mapped[bytes] = mapped_column(primary_key=True)
     kept_until: Mapped[datetime] = mapped_column(index=True)
+
+
+class Passkey(Record):
+    """The public half of a key somebody holds. `model`: its AAGUID, zeros where it does not say; `synced`: its maker
+    may copy it to other devices, which an officer's never is."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    holder_id: Mapped[UUID] = mapped_column(index=True)
+    credential_id: Mapped[bytes] = mapped_column(unique=True)
+    public_key: Mapped[bytes]
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    model: Mapped[UUID]
+    synced: Mapped[bool]
+    name: Mapped[str]
+    added_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class KeyEnrolment(Record):
+    """An officer's leave to add a key without showing one, by a code handed over in person; once, within a day."""
+
+    __tablename__ = "key_enrolments"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    officer_id: Mapped[UUID] = mapped_column(ForeignKey("officers.id"), index=True)
+    code_hash: Mapped[bytes] = mapped_column(unique=True)
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class KeyCeremony(Record):
+    """A key asked in one browser, for five minutes; spent by the first answer."""
+
+    __tablename__ = "key_ceremonies"
+
+    secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    purpose: Mapped[str]
+    kind: Mapped[str]
+    holder_id: Mapped[UUID]
+    session_id: Mapped[UUID | None] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"))
+    enrolment_id: Mapped[UUID | None] = mapped_column(ForeignKey("key_enrolments.id", ondelete="CASCADE"))
+    acr: Mapped[str]
+    authenticated_at: Mapped[datetime]
+    challenge: Mapped[bytes]
+    next_path: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
 
 
 class Mandate(Record):

@@ -75,6 +75,19 @@ async def end_session(tx: Tx, secret: str, now: datetime) -> None:
         await tx.execute(text("SELECT end_session(:id)"), {"id": row.id})
 
 
+async def raise_session(tx: Tx, caller: Caller, acr: str, now: datetime) -> str:
+    """The caller's own browser session stands at `acr` from now on, under a new secret, which is returned; the old
+    one opens nothing any more (session fixation). Raises NotFound for a session that is over."""
+    secret = secrets.token_urlsafe(32)
+    told = {"id": caller.session, "secret_hash": _hash(secret), "acr": acr, "now": now}
+    raised = await tx.scalar(text("SELECT raise_session(:id, :secret_hash, :acr, :now)"), told)
+    if not raised:
+        raise NotFound
+    subject = caller.id if caller.kind is CallerKind.CITIZEN else None
+    await record(tx, caller.actor, Entry("session.raised", subject, "SUCCESS", "sign-in", "OWN"), now)
+    return secret
+
+
 async def caller_of(tx: Tx, secret: str, language: str, now: datetime) -> Caller:
     """Who presents this secret, with what they may do as of now; ANONYMOUS when the session is not live.
 
@@ -134,6 +147,8 @@ _FORGOTTEN = {
     "sessions": "expires_at <= :now",
     "login_states": "expires_at <= :now",
     "seen_proofs": "kept_until <= :now",
+    "key_ceremonies": "expires_at <= :now",
+    "key_enrolments": "expires_at <= :now",
     # A request nobody signed in for is worth a minute; a code is remembered, to know it when it comes again.
     "app_requests": "kept_until <= :now OR (code_hash IS NULL AND expires_at <= :now - interval '1 hour')",
 }

@@ -257,6 +257,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         auth.TokenRefused,
         auth.NonceRequired,
         auth.ProofReplayed,
+        auth.PasskeyRefused,
         auth.AppRefused,
         store.DataFolderRefused,
         store.ServerFailed,

@@ -158,6 +158,7 @@ class Mutation:
         resolver=devices.notification_preferences
     )
     end_session: viewers.EndSessionPayload = strawberry.mutation(resolver=viewers.end_session)
+    remove_passkey: viewers.RemovePasskeyPayload = strawberry.mutation(resolver=viewers.remove_passkey)
 
 
 class _Silent(strawberry.Schema):

@@ -6,7 +6,9 @@ from uuid import UUID
 import strawberry
 
 from auth.caller import CallerKind
+from auth.passkeys.registry import own_passkeys, remove_own_passkey
 from auth.sessions import end_own_session, own_sessions
+from dossiers.notices import notify
 from procedures.agencies import agency_name
 from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo
@@ -54,6 +56,44 @@ async def _sessions(info: AppInfo) -> list[Session]:
     ]
 
 
+@strawberry.type(description="A passkey of the caller's, or an officer's security key.")
+class Passkey:
+    id: strawberry.ID
+    name: str = strawberry.field(description="As its holder called it.")
+    synced: bool = strawberry.field(description="Whether its maker may copy it to other devices.")
+    added_at: datetime
+    used_at: datetime | None
+
+
+async def _passkeys(info: AppInfo) -> list[Passkey]:
+    """The caller's keys, the oldest first; added on the page `/passkeys`."""
+    context = info.context
+    async with context.reading() as tx:
+        views = await own_passkeys(tx, context.caller)
+    return [
+        Passkey(
+            id=global_id("Passkey", view.id),
+            name=view.name,
+            synced=view.synced,
+            added_at=view.added_at,
+            used_at=view.used_at,
+        )
+        for view in views
+    ]
+
+
+@strawberry.input
+class RemovePasskeyInput:
+    idempotency_key: UUID
+    passkey: strawberry.ID
+
+
+@strawberry.type
+class RemovePasskeyPayload:
+    passkey: strawberry.ID | None
+    errors: list[UserError]
+
+
 @strawberry.input
 class EndSessionInput:
     idempotency_key: UUID
@@ -75,6 +115,7 @@ class Viewer:
     roles: list[str]
     wards: list[Ward]
     sessions: list[Session] = strawberry.field(resolver=_sessions)
+    passkeys: list[Passkey] = strawberry.field(resolver=_passkeys)
     attention: Attention = strawberry.field(resolver=attention)
     devices: list[Device] = strawberry.field(resolver=devices)
     notification_preferences: NotificationPreferences | None = strawberry.field(resolver=own_preferences)
@@ -124,3 +165,18 @@ async def end_session(info: AppInfo, input: EndSessionInput) -> EndSessionPayloa
 
     made, errors = await context.act("endSession", input, do)
     return EndSessionPayload(session=global_id("Session", made) if made else None, errors=errors)
+
+
+async def remove_passkey(info: AppInfo, input: RemovePasskeyInput) -> RemovePasskeyPayload:  # noqa: A002
+    """Take a key of one's own away: whoever holds it signs in with it no more."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        key = read_uuid(input.passkey, "Passkey")
+        await remove_own_passkey(tx, context.caller, key, context.now)
+        if context.caller.kind is CallerKind.CITIZEN and context.caller.id is not None:
+            await notify(tx, context.caller.id, "passkey_removed", context.now)
+        return key
+
+    made, errors = await context.act("removePasskey", input, do)
+    return RemovePasskeyPayload(passkey=global_id("Passkey", made) if made else None, errors=errors)

@@ -98,6 +98,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Bạn đã hỏi quá nhiều mã số trong một ngày. Hãy thử lại sau.",
         "You have asked about too many numbers in a day. Try again later.",
     ),
+    "PASSKEY_REFUSED": (
+        "Khóa không được chấp nhận, hoặc yêu cầu đã hết hạn. Vui lòng làm lại từ đầu.",
+        "The key was not accepted, or it took too long. Please begin again.",
+    ),
     "CITATION_UNCLEAR": (
         "Cần nêu số hiệu văn bản và điều, ví dụ: Luật số 135/2025/QH15, Điều 54.",
         "Name the act by its number and the article, for example: Luật số 135/2025/QH15, Điều 54.",
@@ -191,6 +195,14 @@ REFUSALS: dict[str, tuple[str, str]] = {
 }
 
 NOTICES: dict[str, tuple[str, str]] = {
+    "passkey_added": (
+        "Một khóa đăng nhập mới đã được thêm vào tài khoản của bạn. Nếu không phải bạn, hãy gỡ khóa đó ngay.",
+        "A passkey was added to your account. If that was not you, take it away at once.",
+    ),
+    "passkey_removed": (
+        "Một khóa đăng nhập đã được gỡ khỏi tài khoản của bạn.",
+        "A passkey was taken away from your account.",
+    ),
     "submitted": ("Hồ sơ đã được nộp.", "Your dossier has been submitted."),
     "received": ("Hồ sơ đã được tiếp nhận.", "Your dossier has been received."),
     "not_received": ("Hồ sơ không được tiếp nhận.", "Your dossier was not received."),

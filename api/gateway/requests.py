@@ -71,13 +71,18 @@ def refuse_foreign_origin(request: Request, origin: str) -> None:
 
 async def read_body(request: Request) -> Asked:
     """What a POST asks. Raises Unreadable."""
+    return _asked(await read_object(request))
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object a POST carries, unread. Raises Unreadable."""
     try:
         given = orjson.loads(await _body(request))
     except orjson.JSONDecodeError:
         raise Unreadable(400, "NOT_JSON", "The body is not JSON in UTF-8.") from None
     if not isinstance(given, dict):
         raise Unreadable(400, "BAD_REQUEST", "The body must be one JSON object.")
-    return _asked(given)
+    return given
 
 
 def read_address(request: Request) -> Asked:

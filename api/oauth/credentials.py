@@ -9,8 +9,8 @@ from datetime import datetime
 
 from starlette.requests import Request
 
+from api.door.front import caller_from_cookie, session_cookie
 from api.gateway.requests import Unreadable
-from api.signin import caller_from_cookie, session_cookie
 from api.web.pages import language_of
 from auth.apps.access import caller_of_token
 from auth.apps.proofs import Shown

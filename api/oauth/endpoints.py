@@ -1,7 +1,7 @@
 """`/oauth/*` and its metadata: how apps sign people in (RFC 6749, 7009, 7636, 8414, 9126, 9207, 9449).
 
 Codes only, pushed requests only, S256 only, tokens bound to a key only. People sign in at their identity provider,
-through the door of `api.signin`; what an app asks for and gets is decided in `auth.apps`.
+through the door of `api.door.signin`; what an app asks for and gets is decided in `auth.apps`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -13,10 +13,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from api.door.front import FrontDoor
+from api.door.signin import send_to_provider
 from api.oauth.credentials import only_proof, public_address
 from api.oauth.forms import Form, read_form
 from api.oauth.systems import SystemsDesk
-from api.signin import FrontDoor, send_to_provider
 from api.web.answers import json_answer
 from api.web.pages import Pages
 from auth.apps.access import ACCESS_LIFETIME, Gate

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.door.front import FrontDoor
 from api.oauth.forms import read_form
-from api.signin import FrontDoor
 from api.web.answers import json_answer
 from auth.errors import AppRefused, SignInFailed, TokenRefused
 from auth.provider.login import STARTER, Door

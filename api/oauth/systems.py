@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from api.door.front import FrontDoor
 from api.oauth.forms import Form
-from api.signin import FrontDoor
 from auth.apps.access import ACCESS_LIFETIME, Gate, is_live
 from auth.apps.grants import AppSession
 from auth.apps.proofs import spend_proof

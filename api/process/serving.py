@@ -20,6 +20,7 @@ from api.app import Platform
 from api.journal import log_fault
 from api.process.wire import HttpWire
 from api.settings import Settings, SettingsRefused
+from store.database import Database
 from store.embedded import Embedded, Servers
 from store.errors import StoreRefusal
 
@@ -74,6 +75,16 @@ async def reach_servers(settings: Settings) -> AsyncIterator[Servers]:
     with hold(settings.data):
         async with open_servers(settings) as servers:
             yield servers
+
+
+@asynccontextmanager
+async def owning(servers: Servers) -> AsyncIterator[Database]:
+    """The main database as its owner, for an operator's command."""
+    owner = Database(servers.owner_url, pool_size=1)
+    try:
+        yield owner
+    finally:
+        await owner.close()
 
 
 def listen(host: str, port: int, *, setting: str = "--port") -> socket.socket:

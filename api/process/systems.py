@@ -3,21 +3,17 @@
 import argparse
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import select, update
 
 from api.app import OWNER, enter_roll
 from api.process.commands import show, tell
-from api.process.serving import reach_servers
+from api.process.serving import owning, reach_servers
 from api.settings import Settings
 from auth.records import Officer
 from auth.systems.registry import ISSUER, read_registrations
 from procedures.records import Agency
-from store.database import Database
-from store.embedded import Servers
 
 
 def add_system_commands(
@@ -40,7 +36,7 @@ async def register(settings: Settings, file: Path) -> int:
     try:
         given = json.loads(await asyncio.to_thread(file.read_text, "utf-8"))
         async with reach_servers(settings) as servers:
-            async with _owner(servers) as owner, owner.reading(OWNER) as tx:
+            async with owning(servers) as owner, owner.reading(OWNER) as tx:
                 agencies = {row.code: row.id for row in await tx.scalars(select(Agency))}
             found = read_registrations(given, agencies)
             await enter_roll(servers, (), (), found)
@@ -54,7 +50,7 @@ async def register(settings: Settings, file: Path) -> int:
 async def list_systems(settings: Settings) -> int:
     """Every system with its agency, roles and scope."""
     query = select(Officer, Agency).join(Agency, Agency.id == Officer.agency_id)
-    async with reach_servers(settings) as servers, _owner(servers) as owner, owner.reading(OWNER) as tx:
+    async with reach_servers(settings) as servers, owning(servers) as owner, owner.reading(OWNER) as tx:
         rows = await tx.execute(query.where(Officer.issuer == ISSUER).order_by(Officer.external_id))
         for officer, agency in rows:
             words = [officer.external_id, agency.code, *officer.roles, *(officer.scope or ())]
@@ -69,19 +65,10 @@ async def end(settings: Settings, client: str) -> int:
         .where(Officer.issuer == ISSUER, Officer.external_id == client, Officer.active)
         .values(active=False)
     )
-    async with reach_servers(settings) as servers, _owner(servers) as owner, owner.writing(OWNER) as tx:
+    async with reach_servers(settings) as servers, owning(servers) as owner, owner.writing(OWNER) as tx:
         ended = await tx.scalar(striking.returning(Officer.id))
     if ended is None:
         tell("no such system in force")
         return 1
     show(f"{client} is struck off")
     return 0
-
-
-@asynccontextmanager
-async def _owner(servers: Servers) -> AsyncIterator[Database]:
-    owner = Database(servers.owner_url, pool_size=1)
-    try:
-        yield owner
-    finally:
-        await owner.close()

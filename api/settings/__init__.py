@@ -6,6 +6,7 @@ from api.settings.reading import (
     Neighbours,
     Settings,
     neighbours_of,
+    officer_keys_of,
     read_settings,
     retired_keys_of,
 )
@@ -18,6 +19,7 @@ __all__ = [
     "Settings",
     "SettingsRefused",
     "neighbours_of",
+    "officer_keys_of",
     "read_settings",
     "retired_keys_of",
 ]

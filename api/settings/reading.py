@@ -30,6 +30,7 @@ from api.settings.values import (
     version,
 )
 from auth.apps.registry import App, Apps, read_apps
+from auth.passkeys.models import KeyModels, read_models
 from auth.signing import KeyRefused, import_jwks
 from store.embedded import Servers
 
@@ -79,6 +80,7 @@ class Settings:
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
     retired_keys_path: Path | None = None
+    officer_keys_path: Path | None = None
     proxies: tuple[str, ...] = ()
     trusted_documents: bool = False
     operations: Path = SHIPPED
@@ -118,6 +120,8 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_IDENTITY_ISSUER": "The identity provider (OpenID Connect issuer).",
     "MOTLAN_CITIZEN_CLIENT": "Our client there for citizens.",
     "MOTLAN_OFFICER_CLIENT": "Our client there for officers.",
+    "MOTLAN_OFFICER_KEYS": "File with the security keys officers may use: JSON, [{name, aaguid, roots}]; without it"
+    " officers show none, which production refuses.",
     "MOTLAN_REGISTERS_URL": "Where the State's registers answer.",
     "MOTLAN_IDENTITY_UNTYPED": "1: the provider writes no `typ` into its ID tokens.",
     "MOTLAN_REGISTERS_ISSUER": "The issuer their answers name.",
@@ -174,6 +178,7 @@ def read_settings(
         clock_offset=timedelta(seconds=number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
         retired_keys_path=Path(retired) if retired else None,
+        officer_keys_path=Path(models) if (models := given.get("MOTLAN_OFFICER_KEYS")) else None,
         proxies=addresses(given, "MOTLAN_PROXIES"),
         trusted_documents=flag(given, "MOTLAN_TRUSTED_DOCUMENTS"),
         operations=Path(given.get("MOTLAN_OPERATIONS") or SHIPPED),
@@ -203,6 +208,16 @@ def neighbours_of(settings: Settings) -> Neighbours:
 def retired_keys_of(settings: Settings) -> object:
     """The JWK set of our earlier public keys, unread; empty when none are named. Raises SettingsRefused."""
     return _key_set("MOTLAN_RETIRED_KEYS", settings.retired_keys_path)
+
+
+def officer_keys_of(settings: Settings) -> KeyModels | None:
+    """The models of security keys officers may use; None when none is asked for. Raises SettingsRefused."""
+    if settings.officer_keys_path is None:
+        return None
+    try:
+        return read_models(orjson.loads(settings.officer_keys_path.read_bytes()))
+    except (OSError, ValueError) as fault:  # orjson's own error is a ValueError
+        raise SettingsRefused(f"MOTLAN_OFFICER_KEYS: {fault}") from None
 
 
 def _key_set(name: str, path: Path | None) -> Any:
@@ -252,7 +267,7 @@ def _refuse_odd_address(settings: Settings) -> None:
 def _refuse_missing(given: Mapping[str, str]) -> None:
     """Production relies on no default: somebody has decided each of these."""
     wanted = ("MOTLAN_DATA", "MOTLAN_PUBLIC_URL", *_IDENTITY, *_REGISTERS, "MOTLAN_REGISTERS_JWKS")
-    missing = [name for name in (*wanted, "MOTLAN_PROXIES") if not given.get(name)]
+    missing = [name for name in (*wanted, "MOTLAN_PROXIES", "MOTLAN_OFFICER_KEYS") if not given.get(name)]
     if missing:
         raise SettingsRefused(f"missing in production, set each: {', '.join(missing)}")
     if not given.get("DATABASE_URL") and not flag(given, "MOTLAN_ALLOW_EMBEDDED_DATABASE"):

@@ -29,18 +29,25 @@ class Pages:
     referrer: str
     _templates: Environment = field(default_factory=_templates, repr=False)
 
-    def page(self, request: Request, name: str, status: int = 200, **values: object) -> Response:
+    def page(
+        self, request: Request, name: str, status: int = 200, *, script: bool = False, **values: object
+    ) -> Response:
+        """`script`: the page's own runs, and may speak to this origin."""
         nonce, language = secrets.token_urlsafe(16), language_of(request)
         body = self._templates.get_template(name).render(
             language=language, nonce=nonce, sandbox=self.sandbox, **values
         )
-        return self.harden(HTMLResponse(body, status), language=language, style=f"'nonce-{nonce}'")
+        mark = f"'nonce-{nonce}'"
+        own = f" script-src {mark}; connect-src 'self';" if script else ""
+        return self.harden(HTMLResponse(body, status), language=language, style=mark, script=own)
 
-    def harden(self, response: Response, *, language: str | None = None, style: str = "'none'") -> Response:
-        """Nothing runs, nothing frames it, nothing keeps it."""
+    def harden(
+        self, response: Response, *, language: str | None = None, style: str = "'none'", script: str = ""
+    ) -> Response:
+        """Nothing runs but what `script` allows, nothing frames it, nothing keeps it."""
         response.headers.update(
             {
-                "Content-Security-Policy": f"default-src 'none'; style-src {style}; form-action 'self';"
+                "Content-Security-Policy": f"default-src 'none'; style-src {style};{script} form-action 'self';"
                 " frame-ancestors 'none'; base-uri 'none'",
                 "Cache-Control": "no-store",
                 "X-Content-Type-Options": "nosniff",

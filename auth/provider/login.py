@@ -1,6 +1,6 @@
 """Signing in, as the database sees it: remember what was started, recognise who came back.
 
-The network half is `auth.provider.oidc`; enrolling an unknown citizen is the vault's, so `api.signin` puts the halves
+The network half is `auth.provider.oidc`; enrolling an unknown citizen is the vault's, so `api.door` puts the halves
 together. Everything here runs before anyone is known, through narrow functions of the database.
 """
 
@@ -27,9 +27,11 @@ LOGIN_LIFETIME = timedelta(minutes=10)
 
 class Door(StrEnum):
     """Through which door someone signs in. Citizens and officers may share a provider, never a client; an app sends
-    citizens through their own."""
+    citizens through their own. By PASSKEY, the provider is asked for one factor, and a key of the citizen's for the
+    other."""
 
     CITIZEN = "citizen"
+    PASSKEY = "passkey"
     OFFICER = "officer"
     APP = "app"
 

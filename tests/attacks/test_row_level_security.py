@@ -119,6 +119,7 @@ SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters", "feed_ends"}
 """Hashes of parcels, daily counters, how far the feed has got: no person, no dossier."""
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
+    *("passkeys", "key_enrolments", "key_ceremonies"),
     *("outbox", "shreddings", "number_tries", "systems", "share_openings"),
 }
 NAMES = {str(value): label for label, value in ID.items()} | {

@@ -25,7 +25,8 @@ from joserfc.jwk import ECKey
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
-from api.signin import FrontDoor, routes
+from api.door.front import FrontDoor
+from api.door.signin import routes
 from auth.assurance import VAULT
 from auth.provider.login import Door
 from auth.provider.oidc import Client, Provider

@@ -19,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from api.signin import FrontDoor, caller_from_cookie, routes
+from api.door.front import FrontDoor, caller_from_cookie
+from api.door.signin import routes
 from auth.assurance import VAULT
 from auth.errors import CredentialsConflict
 from auth.provider.login import Door

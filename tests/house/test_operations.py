@@ -46,6 +46,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
     "a few per account": frozenset({"Viewer.roles", "Viewer.wards", "Viewer.devices"}),
     "the groups of notices": frozenset({"NotificationPreferences.quiet"}),
     "the fifty used last": frozenset({"Viewer.sessions"}),
+    "at most ten": frozenset({"Viewer.passkeys"}),
     "the few media types an upload may have": frozenset({"Upload.allowedTypes"}),
     "names of what was refused, all at once": frozenset(
         {

@@ -26,8 +26,8 @@ ELSEWHERE: Mapping[str, str] = {
 }
 """Modules besides the rooms' `errors.py` that declare an exception, each with why."""
 
-ANSWERED_WITHOUT_A_REFUSAL = frozenset({"INTERNAL"})
-"""Words for faults, which are no class of ours."""
+ANSWERED_WITHOUT_A_REFUSAL = frozenset({"INTERNAL", "PASSKEY_REFUSED"})
+"""Words for faults, which are no class of ours, and for a refusal told on pages alone."""
 
 
 def refusals(root: Path) -> dict[str, str]:

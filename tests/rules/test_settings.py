@@ -7,8 +7,16 @@ import pytest
 
 from api.__main__ import REFUSED as REFUSED_CODE
 from api.__main__ import main
-from api.settings import Settings, SettingsRefused, neighbours_of, read_settings, retired_keys_of
+from api.settings import (
+    Settings,
+    SettingsRefused,
+    neighbours_of,
+    officer_keys_of,
+    read_settings,
+    retired_keys_of,
+)
 from sandbox.lifeline import SandboxRefused, refuse_production
+from tests.authenticator import Maker, models_file
 
 FIVE = (
     "DATABASE_URL",
@@ -31,6 +39,7 @@ SOUND = {
     "MOTLAN_REGISTERS_URL": "https://bus.example.gov.vn",
     "MOTLAN_REGISTERS_ISSUER": "https://bus.example.gov.vn",
     "MOTLAN_REGISTERS_AUDIENCE": "urn:motlan",
+    "MOTLAN_OFFICER_KEYS": "/etc/motlan/officer-keys.json",
     "MOTLAN_REGISTERS_JWKS": "/etc/motlan/registers.json",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1",
     **{name: f"postgresql://{name.lower()}@db/x" for name in FIVE},
@@ -80,6 +89,7 @@ NEEDED = (
     *REGISTERS,
     "MOTLAN_REGISTERS_JWKS",
     "MOTLAN_PROXIES",
+    "MOTLAN_OFFICER_KEYS",
 )
 
 REFUSED: list[tuple[dict[str, str], str]] = [
@@ -168,6 +178,23 @@ def test_the_registers_keys_are_a_set_of_public_keys(content: str | None, tmp_pa
     settings = read_settings(SOUND | {"MOTLAN_REGISTERS_JWKS": str(path)})
     with pytest.raises(SettingsRefused, match="MOTLAN_REGISTERS_JWKS must name a readable JWK set"):
         neighbours_of(settings)
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "not json", "[]", '[{"name": "x", "aaguid": "y", "roots": ["z"]}]']
+)
+def test_officers_keys_are_a_list_of_models(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "officer-keys.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SettingsRefused, match="MOTLAN_OFFICER_KEYS: "):
+        officer_keys_of(read_settings(SOUND | {"MOTLAN_OFFICER_KEYS": str(path)}))
+    maker = Maker()
+    path.write_bytes(models_file(maker))
+    assert set(officer_keys_of(read_settings(SOUND | {"MOTLAN_OFFICER_KEYS": str(path)})) or ()) == {
+        maker.model
+    }
+    assert officer_keys_of(read_settings({})) is None
 
 
 @pytest.mark.parametrize("name", FIVE)

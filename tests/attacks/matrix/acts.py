@@ -115,6 +115,11 @@ def _papers(planted: Planted) -> dict[str, Act]:
             {"session": planted.id("Session", "owner")},
             {"EndSessionPayload.session": planted.id("Session", "owner")},
         ),
+        "removePasskey": Act(
+            "removePasskey",
+            {"passkey": planted.id("Passkey", "owner")},
+            {"RemovePasskeyPayload.passkey": planted.id("Passkey", "owner")},
+        ),
         "registerDevice": Act(
             "registerDevice",
             {"endpoint": "https://push.example/x", **Handset().keys},

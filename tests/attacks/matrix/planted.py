@@ -434,6 +434,11 @@ def _session(planted: Planted, caller: str) -> Values:
         "Session.expiresAt": "2026-11-23T15:00:00+00:00",
         "Session.current": True,
         **phone,
+        "Passkey.id": like(r"[\w-]+"),
+        "Passkey.name": "Ring",
+        "Passkey.synced": False,
+        "Passkey.addedAt": AT,
+        "Passkey.usedAt": AT,
     }
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import LOOP, Caller, CallerKind, Role
 from auth.mandates import ParentEvidence, recognise_guardian
-from auth.records import Officer, Session, System
+from auth.records import Officer, Passkey, Session, System
 from auth.tries import Asking, note_try
 from connectors.web_push import Subscription
 from dossiers.access.requests import give_access, request_access, waiting_requests
@@ -163,6 +163,7 @@ class Planted:
     lists: Mapping[tuple[str, str], list[Any]]
     """Keys of each person's rows by table and person, newest first."""
     sessions: Mapping[str, UUID]
+    passkeys: Mapping[str, UUID]
     """Of phones, by person."""
     notices: Mapping[str, UUID]
     """What was read, by person."""
@@ -185,6 +186,7 @@ class Planted:
             "Consent": lambda: {name: view.id for name, view in self.consents.items()},
             "AccessRequest": lambda: {"spouse": self.request.id, "asked": self.grants["spouse"]},
             "Session": lambda: self.sessions,
+            "Passkey": lambda: self.passkeys,
             "Share": lambda: self.shares,
             "Notice": lambda: self.notices,
             "Device": lambda: self.devices,
@@ -237,6 +239,7 @@ async def plant(
         codes=codes,
         uploads=await _uploads(place, people, officers, agencies, dossiers),
         sessions={"owner": await _phone(owner, people["owner"], now)},
+        passkeys={"owner": await _key(owner, people["owner"], now)},
         notices={"owner": await _read_one(place)},
         devices={"owner": await _device(place)},
         cursors=await _cursors(place, loops, people["owner"]),
@@ -321,6 +324,28 @@ async def _phone(owner: AsyncEngine, person: UUID, now: datetime) -> UUID:
             )
         )
     return session
+
+
+async def _key(owner: AsyncEngine, person: UUID, now: datetime) -> UUID:
+    """A key somebody added and has used."""
+    key = new_id()
+    async with owner.begin() as connection:
+        await connection.execute(
+            insert(Passkey).values(
+                id=key,
+                kind="citizen",
+                holder_id=person,
+                credential_id=key.bytes,
+                public_key=b"public",
+                sign_count=1,
+                model=UUID(int=0),
+                synced=False,
+                name="Ring",
+                added_at=now,
+                used_at=now,
+            )
+        )
+    return key
 
 
 async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UUID]]:

@@ -6,8 +6,6 @@ provider's answer (auth) and the subject it proves (vault).
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from api.web.pages import Pages, language_of
+from api.door.front import FrontDoor, caller_from_cookie, session_cookie
+from api.door.passkeys import ask_officer
+from api.web.pages import language_of
 from auth.apps.requests import answer_request, wish_of
-from auth.caller import Caller, CallerKind
+from auth.caller import CallerKind
 from auth.errors import CredentialsConflict, SignInFailed
 from auth.provider.login import (
     LOGIN_LIFETIME,
@@ -33,30 +33,12 @@ from auth.provider.login import (
     remember_start,
     take_start,
 )
-from auth.provider.oidc import Challenge, Demand, Identity, Provider
-from auth.sessions import SESSION_LIFETIME, SignedIn, caller_of, end_session, open_session
-from store.database import Database, Tx
-from vault.safe import Safe
+from auth.provider.oidc import Challenge, Demand, Identity
+from auth.sessions import SignedIn, end_session, open_session
+from store.database import Tx
 from vault.subjects import PERSON, Profile, enrol
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FrontDoor:
-    """Built once in `api/app.py`. `origin` is the public one (`https://kho.example.gov.vn`), from settings and
-    never from a header. `sandbox` marks the pages of a demonstration."""
-
-    database: Database
-    safe: Safe
-    providers: Mapping[Door, Provider]
-    origin: str
-    now: Callable[[], datetime]
-    sandbox: bool = False
-
-    @property
-    def is_secure(self) -> bool:
-        return self.origin.startswith("https://")
 
 
 def routes(door: FrontDoor) -> list[Route]:
@@ -68,24 +50,6 @@ def routes(door: FrontDoor) -> list[Route]:
         Route("/sign-in/callback", pages.come_back, methods=["GET"]),
         Route("/sign-out", pages.sign_out, methods=["POST"]),
     ]
-
-
-async def caller_from_cookie(
-    database: Database, request: Request, now: datetime, *, secure: bool = True
-) -> Caller:
-    """Who the session cookie of this request stands for, read afresh; ANONYMOUS without a live session.
-
-    Raises CredentialsConflict (answer 400) when an Authorization header comes along: one of the two was not
-    meant, and guessing which would let an attacker choose.
-    """
-    language = language_of(request)
-    secret = request.cookies.get(session_cookie(secure))
-    if secret is None:
-        return Caller(CallerKind.ANONYMOUS, language=language)
-    if "authorization" in request.headers:
-        raise CredentialsConflict
-    async with database.writing(STARTER) as tx:
-        return await caller_of(tx, secret, language, now)
 
 
 async def send_to_provider(
@@ -105,27 +69,17 @@ async def send_to_provider(
         httponly=True,
         samesite="lax",  # Strict would not come back from another site
     )
-    return _pages_of(door).harden(response)
-
-
-def session_cookie(secure: bool) -> str:
-    """Over loopback HTTP the `__Host-` prefix goes, which browsers tie to TLS; nothing else is loosened."""
-    return "__Host-motlan" if secure else "motlan"
+    return door.pages.harden(response)
 
 
 def _login_cookie(secure: bool) -> str:
     return "__Host-motlan-sign-in" if secure else "motlan-sign-in"
 
 
-def _pages_of(door: FrontDoor) -> Pages:
-    # Not no-referrer: browsers then send `Origin: null` with our own sign-out form.
-    return Pages(sandbox=door.sandbox, is_secure=door.is_secure, referrer="same-origin")
-
-
 class _Pages:
     def __init__(self, door: FrontDoor) -> None:
         self._door = door
-        self._pages = _pages_of(door)
+        self._pages = door.pages
 
     async def home(self, request: Request) -> Response:
         try:
@@ -157,19 +111,17 @@ class _Pages:
             identity, started = await self._identify(request)
             if started.door is Door.APP:
                 return await self._back_to_app(request, identity, started)
+            if started.door is Door.OFFICER and self._door.officer_keys is not None:
+                return await self._ask_for_key(request, identity, started)
             secret = await self._open(identity, started)
         except SignInFailed as failure:
             return self._failed(request, failure)
-        response = self._pages.page(request, "signed_in.html", next_path=started.next_path)
+        # One factor so far: the second is asked on a page of its own.
+        half = started.door is Door.PASSKEY
+        goes_on = f"/passkeys?{urlencode({'next': started.next_path})}" if half else started.next_path
+        response = self._pages.page(request, "signed_in.html", next_path=goes_on)
         self._forget_login(response)
-        response.set_cookie(
-            session_cookie(self._door.is_secure),
-            secret,
-            max_age=int(SESSION_LIFETIME.total_seconds()),
-            secure=self._door.is_secure,
-            httponly=True,
-            samesite="strict",
-        )
+        self._door.open_to(response, secret)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -182,7 +134,7 @@ class _Pages:
             async with self._door.database.writing(STARTER) as tx:
                 await end_session(tx, secret, self._door.now())
         response = RedirectResponse("/", status_code=303)
-        response.delete_cookie(name, secure=self._door.is_secure, httponly=True, samesite="strict")
+        self._door.close_to(response, name)
         return self._pages.harden(response)
 
     async def _identify(self, request: Request) -> tuple[Identity, Started]:
@@ -211,12 +163,20 @@ class _Pages:
         """The secret of a new session for whoever that is here. Raises SignInFailed."""
         now = self._door.now()
         async with self._door.database.writing(STARTER) as tx:
-            if started.door is Door.CITIZEN:
+            if started.door in (Door.CITIZEN, Door.PASSKEY):
                 kind, holder = CallerKind.CITIZEN, await self._citizen(tx, identity, now)
             else:
                 kind, holder = CallerKind.OFFICER, await officer_of(tx, identity)
             signed_in = SignedIn(kind, holder, identity.acr, identity.authenticated_at)
             return await open_session(tx, signed_in, now)
+
+    async def _ask_for_key(self, request: Request, identity: Identity, started: Started) -> Response:
+        """The provider's word is half of an officer's sign-in. Raises SignInFailed."""
+        async with self._door.database.writing(STARTER) as tx:
+            officer = await officer_of(tx, identity)
+        page = await ask_officer(self._door, request, officer, identity, started.next_path)
+        self._forget_login(page)
+        return page
 
     async def _back_to_app(self, request: Request, identity: Identity, started: Started) -> Response:
         """Off to the app with a code. No session cookie: this browser is the app's messenger, nobody signs in here.

@@ -1,0 +1,1 @@
+"""The browser's way in and out: an identity provider's word, a key in somebody's hand, and one cookie."""

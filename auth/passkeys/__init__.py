@@ -1,0 +1,1 @@
+"""Keys people hold and show: passkeys of citizens, security keys of officers (WebAuthn)."""
