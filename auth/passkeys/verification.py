@@ -28,13 +28,13 @@ from webauthn.helpers.cose import COSEAlgorithmIdentifier as Algorithm
 from webauthn.helpers.structs import (
     AttestationConveyancePreference,
     AttestationFormat,
+    AuthenticatorData,
     AuthenticatorSelectionCriteria,
     CredentialDeviceType,
     PublicKeyCredentialDescriptor,
     ResidentKeyRequirement,
     UserVerificationRequirement,
 )
-from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from auth.errors import PasskeyRefused
 from auth.passkeys.models import KeyModel, KeyModels
@@ -127,7 +127,7 @@ def verify_new_key(site: Site, given: object, challenge: bytes, models: KeyModel
     try:
         credential = parse_registration_credential_json(_json(given))
         shown = parse_attestation_object(credential.response.attestation_object)
-        model = _allowed(models, shown.auth_data.attested_credential_data) if models is not None else None
+        model = _allowed(models, shown.auth_data) if models is not None else None
         if model is not None and (shown.fmt != AttestationFormat.PACKED or not shown.att_stmt.x5c):
             raise PasskeyRefused("attestation")
         found = verify_registration_response(
@@ -146,7 +146,10 @@ def verify_new_key(site: Site, given: object, challenge: bytes, models: KeyModel
     except Exception as refused:
         # The library's parsers raise whatever they stumble over, and what they stumble over is anybody's bytes.
         raise PasskeyRefused("response") from refused
-    return _judged(found, hardware=models is not None)
+    synced = found.credential_device_type is not CredentialDeviceType.SINGLE_DEVICE
+    return NewKey(
+        found.credential_id, found.credential_public_key, found.sign_count, UUID(found.aaguid), synced
+    )
 
 
 def verify_use(
@@ -183,10 +186,15 @@ _MODEL_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.45724.1.1.4")
 """id-fido-gen-ce-aaguid: an OCTET STRING of the 16 bytes."""
 
 
-def _allowed(models: KeyModels, shown: Any) -> KeyModel:
-    model = models.get(UUID(bytes=shown.aaguid)) if shown is not None else None
+def _allowed(models: KeyModels, shown: AuthenticatorData) -> KeyModel:
+    """The model it says it is of, and says it cannot leave; that it says so truly is verified after."""
+    attested = shown.attested_credential_data
+    model = models.get(UUID(bytes=attested.aaguid)) if attested is not None else None
     if model is None:
         raise PasskeyRefused("model")
+    # BE: the maker may hand this key to other devices, so it is wherever an account with the maker is open.
+    if shown.flags.be or shown.flags.bs:
+        raise PasskeyRefused("synced")
     return model
 
 
@@ -200,16 +208,6 @@ def _require_of_model(leaf: bytes, model: KeyModel) -> None:
     stated = named.value if isinstance(named, x509.UnrecognizedExtension) else b""
     if stated != b"\x04\x10" + model.aaguid.bytes:
         raise PasskeyRefused("attestation")
-
-
-def _judged(found: VerifiedRegistration, *, hardware: bool) -> NewKey:
-    synced = found.credential_device_type is not CredentialDeviceType.SINGLE_DEVICE
-    # BE: the maker may hand this key to other devices, so it is wherever an account with the maker is open.
-    if hardware and (synced or found.credential_backed_up):
-        raise PasskeyRefused("synced")
-    return NewKey(
-        found.credential_id, found.credential_public_key, found.sign_count, UUID(found.aaguid), synced
-    )
 
 
 def _described(held: Sequence[HeldKey]) -> list[PublicKeyCredentialDescriptor]:
