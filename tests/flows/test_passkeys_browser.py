@@ -105,7 +105,8 @@ async def code_for(site: Site, officer: str) -> str:
 
 
 async def click(page: Page, id_: str) -> None:
-    await page.until(f"document.getElementById('{id_}') !== null")
+    # Whole: before its script has run, a button does nothing.
+    await page.until(f"document.readyState === 'complete' && document.getElementById('{id_}') !== null")
     await page.evaluate(f"document.getElementById('{id_}').click()")
 
 
