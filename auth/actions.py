@@ -61,6 +61,7 @@ class Action(StrEnum):
     REGISTER_DEVICE = "registerDevice"
     FORGET_DEVICE = "forgetDevice"
     SET_PREFERENCES = "notificationPreferences"
+    EXPORT_MY_DATA = "exportMyData"
     VERIFY_DOCUMENT = "verifyDocument"
     REQUEST_ACCESS = "requestAccess"
     READ_GRANTED = "readGranted"

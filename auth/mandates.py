@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 
 from auth.caller import Caller
 from auth.errors import GuardianNotProven, NotFound
@@ -112,6 +112,14 @@ async def live_mandates(tx: Tx, actor: UUID, now: datetime) -> tuple[LiveMandate
         LiveMandate(row.id, row.subject_id, row.basis, row.relation, tuple(row.scope), row.valid_until)
         for row in rows
     )
+
+
+async def mandates_about(tx: Tx, subject: UUID, after: UUID | None, limit: int) -> tuple[Mandate, ...]:
+    """Every mandate this person has or is under, ended ones among them, newest first, as the actor may see them."""
+    query = select(Mandate).where(or_(Mandate.actor_id == subject, Mandate.subject_id == subject))
+    if after is not None:
+        query = query.where(Mandate.id < after)
+    return tuple(await tx.scalars(query.order_by(Mandate.id.desc()).limit(limit)))
 
 
 async def revoke_mandate(tx: Tx, caller: Caller, mandate: UUID, now: datetime) -> None:

@@ -299,6 +299,7 @@ RULES: Mapping[Action, Rule] = {
     Action.REGISTER_DEVICE: _citizen(SubjectFacts),
     Action.FORGET_DEVICE: _citizen(SubjectFacts),
     Action.SET_PREFERENCES: _citizen(SubjectFacts),
+    Action.EXPORT_MY_DATA: _citizen(SubjectFacts),
     Action.VERIFY_DOCUMENT: _officer(_NOBODY_IN_PARTICULAR, ShareFacts, roles=_DESK),
     Action.REQUEST_ACCESS: _system(_NOBODY_IN_PARTICULAR),
     Action.READ_GRANTED: _system(_NOBODY_IN_PARTICULAR, ConsentFacts),

@@ -259,6 +259,10 @@ NOTICES: dict[str, tuple[str, str]] = {
         "Phiên của ứng dụng {app} đã bị kết thúc vì mã đăng nhập của phiên bị sao chép. Vui lòng đăng nhập lại.",
         "A session of the app {app} was ended: its sign-in code had been copied. Please sign in again.",
     ),
+    "data_exported": (
+        "Toàn bộ dữ liệu về bạn hoặc người bạn đại diện đang được tải về. Không phải bạn? Hãy kết thúc phiên lạ.",
+        "All data about you or your ward is being downloaded. Not you? End the strange session: it stops there.",
+    ),
     "evidence_revoked": (
         "Một giấy tờ hồ sơ này dựa vào đã bị thu hồi.",
         "A document this dossier relies on was revoked.",

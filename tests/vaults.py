@@ -68,10 +68,12 @@ class World:
         """An officer of another agency, with every role of a desk."""
         return Caller(CallerKind.OFFICER, UUID(int=72), self.bank, self.officer.roles)
 
-    async def upload(self, caller: Caller, content: bytes, subject: UUID | None = None) -> UUID:
-        """Bytes of a PDF that have arrived and wait to be claimed."""
+    async def upload(
+        self, caller: Caller, content: bytes, subject: UUID | None = None, media_type: str = "application/pdf"
+    ) -> UUID:
+        """Bytes that have arrived and wait to be claimed."""
         announcement = Announcement(
-            LAND, "application/pdf", len(content), hashlib.sha256(content).digest(), subject or self.mai
+            LAND, media_type, len(content), hashlib.sha256(content).digest(), subject or self.mai
         )
         async with self.database.writing(caller.actor) as tx:
             announced = await create_upload(tx, caller, announcement, self.safe, self.now)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -16,12 +16,20 @@ from sqlalchemy.dialects.postgresql import insert
 
 from store.database import Tx
 from store.identifiers import new_id
+from vault.errors import TamperedContent
 from vault.records import SealedNote
 from vault.safe import Safe
 from vault.sealing.keys import SubjectKey
 
 JSON = Any
 """Whatever JSON can say: the note's owner knows its shape."""
+
+
+class Unreadable:
+    """What is kept and does not prove itself, in place of its value: no text anybody wrote can pass for it."""
+
+
+UNREADABLE: Final = Unreadable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,28 @@ async def read_notes(tx: Tx, owner_refs: Collection[UUID], kind: str, safe: Safe
             for row in rows
             if row.subject_id in keys
         }
+
+
+async def notes_about(
+    tx: Tx, subject: UUID, owner_refs: Collection[UUID], safe: Safe
+) -> dict[UUID, dict[str, JSON]]:
+    """Every note about this subject by owner and kind, for handing them over: one statement here and one in the keys
+    database.
+
+    A note that does not open is UNREADABLE: it must neither pass for absent nor hold up the rest.
+    """
+    columns = (SealedNote.id, SealedNote.owner_ref, SealedNote.kind, SealedNote.sealed)
+    wanted = select(*columns).where(SealedNote.owner_ref.in_(owner_refs), SealedNote.subject_id == subject)
+    rows = (await tx.execute(wanted)).all()
+    found: dict[UUID, dict[str, JSON]] = {}
+    async with safe.keys.opened(subject) as key:
+        for row in rows:
+            try:
+                value = _opened(key, row.sealed, row.kind, row.owner_ref, row.id)
+            except TamperedContent:
+                value = UNREADABLE
+            found.setdefault(row.owner_ref, {})[row.kind] = value
+    return found
 
 
 def _opened(key: SubjectKey, sealed: bytes, kind: str, owner_ref: UUID, row: UUID) -> JSON:

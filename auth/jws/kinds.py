@@ -113,7 +113,7 @@ CONSENT_RECEIPT = TokenKind(
 SHARE_RECEIPT = TokenKind("share-receipt", "share-receipt+jwt", _ISSUED, timedelta(days=366))
 REGISTER_ANSWER = TokenKind("register-answer", "register-answer+jwt", _ISSUED, timedelta(minutes=10))
 CONTENT_TICKET = TokenKind(
-    # One opening of one document's bytes by one caller; `jti` is spent with it.
+    # One opening by one caller, as the audience says of what; `jti` is spent with it.
     "content-ticket",
     "content-ticket+jwt",
     _ISSUED | {"doc"},

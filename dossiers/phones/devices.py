@@ -62,7 +62,7 @@ GROUPS: Final = {
     ),
 }
 """By a notice's code."""
-ALWAYS: Final = frozenset({"app_signed_in", "app_signed_out"})
+ALWAYS: Final = frozenset({"app_signed_in", "app_signed_out", "data_exported"})
 
 
 @dataclass(frozen=True, slots=True)

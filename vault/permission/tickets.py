@@ -1,8 +1,10 @@
-"""A ticket opens the bytes of one document, within a minute, for the caller it was made for.
+"""A ticket opens the bytes of one document, or all that is kept about one person, within a minute, for the caller it
+was made for.
 
 A download that outlives its page needs an address; the address carries ids and a signature, nothing of anyone. It
 is spent by its first use. For the rest of its minute the session that spent it may go on reading what it opened,
-range by range: one opening, one log line.
+range by range: one opening, one log line. A ticket for everything is tied to the session that asked for it from the
+start, and opens nothing twice.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from sqlalchemy import select
 
 from auth.caller import Caller
 from auth.errors import NotFound, TokenRefused
-from auth.facts import DocumentFacts
+from auth.facts import DocumentFacts, SubjectFacts
 from auth.policy import Action, require
 from auth.tokens import CONTENT_TICKET
 from store.database import Tx
@@ -32,10 +34,12 @@ class Form(StrEnum):
 
     CONTENT = "content"
     THUMBNAIL = "thumbnail"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
+    id: UUID
     text: str = field(repr=False)
     expires_at: datetime
 
@@ -93,6 +97,39 @@ async def spend_ticket(tx: Tx, held: Held, version: UUID, now: datetime) -> None
     await remember(tx, held.past, version, None, now)
 
 
+def issue_export_ticket(caller: Caller, subject: UUID | None, safe: Safe, now: datetime) -> Ticket:
+    """For everything about the caller or their ward. Raises NotFound, AccessDenied, StepUpRequired."""
+    require(caller, Action.EXPORT_MY_DATA, SubjectFacts(subject))
+    if subject is None:
+        raise NotFound
+    return _ticket(caller, subject, Form.EXPORT, safe, now)
+
+
+async def spend_export_ticket(
+    tx: Tx, caller: Caller, export: UUID, ticket: str, safe: Safe, now: datetime
+) -> UUID:
+    """Use it up, in the transaction that writes the export down; whose it is. Whether the caller may still have it is
+    asked again.
+
+    Raises NotFound for any but this one's own, in the session it was made in, not used before; AccessDenied,
+    StepUpRequired.
+    """
+    try:
+        claims = safe.receipts.verify(CONTENT_TICKET, ticket, audience=Form.EXPORT, now=now)
+    except TokenRefused as refused:
+        raise NotFound from refused
+    own = (str(caller.id), str(export), str(caller.session))
+    if caller.session is None or (claims["sub"], claims["jti"], claims.get("sid")) != own:
+        raise NotFound
+    subject = UUID(claims["doc"])
+    require(caller, Action.EXPORT_MY_DATA, SubjectFacts(subject))
+    past = Past(f"{caller.kind.value}:{caller.id}", Form.EXPORT, export, request_hash([claims["doc"]]))
+    if await recall(tx, past) is not None:
+        raise NotFound
+    await remember(tx, past, subject, None, now)
+    return subject
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A ticket as it was presented: for which document, to open it in which form."""
@@ -102,8 +139,10 @@ class Shown:
     ticket: str = field(repr=False)
 
 
-def _ticket(caller: Caller, document: UUID, form: Form, safe: Safe, now: datetime) -> Ticket:
-    claims = {"sub": str(caller.id), "aud": str(form), "jti": str(new_id()), "doc": str(document)}
-    lifetime = CONTENT_TICKET.longest
+def _ticket(caller: Caller, thing: UUID, form: Form, safe: Safe, now: datetime) -> Ticket:
+    id_, lifetime = new_id(), CONTENT_TICKET.longest
+    claims = {"sub": str(caller.id), "aud": str(form), "jti": str(id_), "doc": str(thing)}
+    if form is Form.EXPORT:
+        claims["sid"] = str(caller.session)
     text = safe.receipts.sign(CONTENT_TICKET, claims, lifetime=lifetime, now=now)
-    return Ticket(text, now + lifetime)
+    return Ticket(id_, text, now + lifetime)
