@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import content, health, log, verify
+from api import content, exports, health, log, verify
 from api.boot import refuse_unsafe_keys, refuse_wrong_databases
 from api.door import passkeys, signin
 from api.door.front import FrontDoor
@@ -272,6 +272,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *face.routes(),
         *([] if settings.production else explorer.routes(read_documents(settings.operations), face.schema)),
         *content.routes(house, now),
+        *exports.routes(house, now),
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *log.routes(house.database),

@@ -1,4 +1,5 @@
-"""How often one caller may try what could be guessed: codes, and the numbers of other people.
+"""How often one caller may try what could be guessed: codes, and the numbers of other people; and how often they
+may ask for what is dear to give.
 
 A bucket per field and caller, in this process: full at first, filled again evenly, one try taken out for every
 field that is resolved, so that neither aliases nor fragments nor requests side by side give more. Several
@@ -26,7 +27,7 @@ class Allowance:
     seconds: float
 
 
-GUESSABLE: Final[Mapping[str, Allowance]] = {
+GUESSABLE: Final[dict[str, Allowance]] = {
     "verifyDocument": Allowance(30, 60),
     "requestAccess": Allowance(300, 60),
     "recogniseGuardian": Allowance(10, 3_600),
@@ -34,6 +35,8 @@ GUESSABLE: Final[Mapping[str, Allowance]] = {
     "/verify": Allowance(60, 60),
 }
 """Every field and address that says whether a secret was right. docs/operations.md names the same figures."""
+DEAR: Final[dict[str, Allowance]] = {"exportMyData": Allowance(3, 3_600)}
+"""What reads a whole vault: nobody needs it often, and a thief wants it at once."""
 
 
 @dataclass(slots=True)
@@ -46,7 +49,7 @@ class _Bucket:
 class Allowances:
     """The buckets of one process."""
 
-    allowed: Mapping[str, Allowance] = field(default_factory=lambda: GUESSABLE)
+    allowed: Mapping[str, Allowance] = field(default_factory=lambda: {**GUESSABLE, **DEAR})
     _buckets: OrderedDict[tuple[str, str], _Bucket] = field(default_factory=OrderedDict, repr=False)
 
     def spend(self, what: str, caller: str, now: datetime) -> None:

@@ -16,7 +16,7 @@ from resolvers import procedure as law
 from resolvers import viewer as viewers
 from resolvers.agencies import access
 from resolvers.citizen import consent as consents
-from resolvers.citizen import depositing, filing, sharing, wards
+from resolvers.citizen import depositing, exporting, filing, sharing, wards
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
 from resolvers.desk import moves, papers
@@ -157,6 +157,7 @@ class Mutation:
     notification_preferences: devices.NotificationPreferencesPayload = strawberry.mutation(
         resolver=devices.notification_preferences
     )
+    export_my_data: exporting.ExportMyDataPayload = strawberry.mutation(resolver=exporting.export_my_data)
     end_session: viewers.EndSessionPayload = strawberry.mutation(resolver=viewers.end_session)
     remove_passkey: viewers.RemovePasskeyPayload = strawberry.mutation(resolver=viewers.remove_passkey)
 

@@ -21,7 +21,15 @@ ELSEWHERE = (
 )  # fmt: skip
 WHO = {"query": "{ viewer { __typename } }"}
 ASKING = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,dpop"}
-PLACES = ("/graphql", "/uploads", "/oauth/token", "/oauth/par", "/documents/x/content", "/log/checkpoint")
+PLACES = (
+    "/graphql",
+    "/uploads",
+    "/oauth/token",
+    "/oauth/par",
+    "/documents/x/content",
+    "/exports/x",
+    "/log/checkpoint",
+)
 
 
 @pytest.fixture

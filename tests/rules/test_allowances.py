@@ -7,7 +7,7 @@ from starlette.requests import Request
 
 from api.web.addresses import address_of
 from auth import allowances
-from auth.allowances import GUESSABLE, Allowance, Allowances
+from auth.allowances import DEAR, GUESSABLE, Allowance, Allowances
 from auth.errors import RateLimited
 
 THREE_A_MINUTE = {"field": Allowance(3, 60), "other": Allowance(1, 60)}
@@ -57,12 +57,13 @@ def test_only_so_many_callers_are_remembered(now: datetime, monkeypatch: pytest.
 
 
 def test_no_allowance_is_beyond_what_the_documents_say() -> None:
-    assert {what: (one.at_once, one.seconds) for what, one in GUESSABLE.items()} == {
+    assert {what: (one.at_once, one.seconds) for what, one in (GUESSABLE | DEAR).items()} == {
         "verifyDocument": (30, 60),
         "identifySubject": (30, 900),
         "recogniseGuardian": (10, 3_600),
         "requestAccess": (300, 60),
         "/verify": (60, 60),
+        "exportMyData": (3, 3_600),
     }
 
 

@@ -87,6 +87,11 @@ def _papers(planted: Planted) -> dict[str, Act]:
         "OpenDocumentPayload.url": has(ORIGIN, land, "ticket="),
         "OpenDocumentPayload.expiresAt": has("T03:01"),
     }
+    exported = {
+        "Export.id": like(r"[\w-]+"),
+        "Export.url": has(f"{ORIGIN}/exports/", "ticket="),
+        "Export.expiresAt": has("T03:01"),
+    }
     share = {"share": planted.id("Share", "anybody")}
     return {
         "createUpload": _upload(planted, "owner"),
@@ -120,6 +125,7 @@ def _papers(planted: Planted) -> dict[str, Act]:
             {"passkey": planted.id("Passkey", "owner")},
             {"RemovePasskeyPayload.passkey": planted.id("Passkey", "owner")},
         ),
+        "exportMyData": Act("exportMyData", {"subject": planted.id("Subject", "owner")}, exported),
         "registerDevice": Act(
             "registerDevice",
             {"endpoint": "https://push.example/x", **Handset().keys},
@@ -404,6 +410,15 @@ def _child(planted: Planted) -> dict[str, Act]:
             "openDocument",
             {"document": paper},
             {"OpenDocumentPayload.url": has(paper), "OpenDocumentPayload.expiresAt": has("T03:01")},
+        ),
+        "exportMyData child": Act(
+            "exportMyData",
+            {"subject": planted.id("Subject", "child")},
+            {
+                "Export.id": like(r"[\w-]+"),
+                "Export.url": has(f"{ORIGIN}/exports/", "ticket="),
+                "Export.expiresAt": has("T03:01"),
+            },
         ),
         "openDossier child": Act("openDossier", _opening(planted, "child"), {"Dossier.status": "DRAFT"}),
         "updateDossierForm child": Act(
