@@ -6,7 +6,7 @@ Takes what RFC 8030 lets a sender send, checks who sends it (RFC 8292), and open
 
 import base64
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -33,7 +33,7 @@ def unb64(text: str) -> bytes:
 
 @dataclass
 class Handset:
-    """One device. `heard`: what it was told, opened. `status`: how its service answers for it."""
+    """One device. `heard`: what it was told, opened; each time it rings. `status`: how its service answers for it."""
 
     name: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
@@ -41,6 +41,7 @@ class Handset:
     heard: list[bytes] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     status: int = 201
+    ring: Callable[[], object] = lambda: None
 
     @property
     def keys(self) -> dict[str, str]:
@@ -95,6 +96,7 @@ class PushRelay:
         if handset.status in (200, 201, 202):
             handset.heard.append(plain)
             handset.headers.append(dict(request.headers))
+            handset.ring()
         headers = {"Location": f"{self.origin}/elsewhere"} if 300 <= handset.status < 400 else {}
         return Response(status_code=handset.status, headers=headers)
 

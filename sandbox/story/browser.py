@@ -1,16 +1,16 @@
-"""How the story reaches the platform: by people's browsers, and by agencies' own software.
+"""How the story reaches the platform: by what people hold in their hands, and by agencies' own software.
 
-A browser signs in by walking the pages, keeps the cookies, speaks GraphQL, sends files. Software proves its key,
-exchanges a person's code for a grant token, and verifies with that.
+A browser signs in by walking the pages, keeps the cookies, speaks GraphQL, sends files; citizens may hold another
+device that does as much. Software proves its key, exchanges a person's code for a grant token, verifies with that.
 """
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html.parser import HTMLParser
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urljoin
 from uuid import uuid4
 
@@ -56,6 +56,53 @@ class Stumbled(Exception):
     """The platform answered in a way no client could go on from. Not a broken promise: a fault."""
 
 
+class Device(Protocol):
+    """What a person acts with, nobody signed in yet. Everything may raise Stumbled."""
+
+    async def close(self) -> None: ...
+
+    async def sign_in(self, role: str, login: str) -> None:
+        """As this demo person."""
+
+    async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation without errors."""
+
+    async def act(self, operation: str, selection: str, /, **given: Any) -> dict[str, Any]:
+        """The payload of a mutation. Raises Refused with the first refusal."""
+
+    async def send_file(self, content: bytes, media_type: str, document_type: str, **about: Any) -> str:
+        """Announce a file, send it; the upload's id. Raises Refused: what is held is not taken again."""
+
+    async def read_page(self, url: str, accept: str = "text/html") -> httpx2.Response:
+        """A public page, as anybody sees it."""
+
+
+async def act_by(
+    ask: Callable[..., Awaitable[dict[str, Any]]], operation: str, selection: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The payload of a mutation asked that way. Raises Refused with the first refusal, and whatever `ask` does."""
+    kind = f"{operation[0].upper()}{operation[1:]}Input"
+    query = f"mutation($input: {kind}!) {{ {operation}(input: $input) {{ {selection} {ERRORS} }} }}"
+    payload = (await ask(query, input={"idempotencyKey": str(uuid4()), **given}))[operation]
+    if payload["errors"]:
+        raise Refused(operation, payload["errors"][0])
+    found: dict[str, Any] = payload
+    return found
+
+
+async def announce(
+    device: Device, content: bytes, media_type: str, document_type: str, **about: Any
+) -> dict[str, Any]:
+    """The id and address of a new upload for this file. Raises Refused, Stumbled."""
+    announced = await device.act(
+        "createUpload", "upload { id url }",
+        fileName="giay-to", mediaType=media_type, sizeBytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(), type=document_type, **about,
+    )  # fmt: skip
+    upload: dict[str, Any] = announced["upload"]
+    return upload
+
+
 class Browser:
     """A browser nobody is signed in with yet. `wires`: other ways to some addresses than the network."""
 
@@ -93,22 +140,11 @@ class Browser:
 
     async def act(self, operation: str, selection: str, /, **given: Any) -> dict[str, Any]:
         """The payload of a mutation. Raises Refused with the first refusal, Stumbled for a fault."""
-        kind = f"{operation[0].upper()}{operation[1:]}Input"
-        query = f"mutation($input: {kind}!) {{ {operation}(input: $input) {{ {selection} {ERRORS} }} }}"
-        payload = (await self.ask(query, input={"idempotencyKey": str(uuid4()), **given}))[operation]
-        if payload["errors"]:
-            raise Refused(operation, payload["errors"][0])
-        found: dict[str, Any] = payload
-        return found
+        return await act_by(self.ask, operation, selection, given)
 
     async def send_file(self, content: bytes, media_type: str, document_type: str, **about: Any) -> str:
         """Announce a file, send it; returns the upload's id. Raises Refused: what is held is not taken again."""
-        announced = await self.act(
-            "createUpload", "upload { id url }",
-            fileName="giay-to", mediaType=media_type, sizeBytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(), type=document_type, **about,
-        )  # fmt: skip
-        upload = announced["upload"]
+        upload = await announce(self, content, media_type, document_type, **about)
         sent = await self._wire.put(upload["url"], content=content, headers={"Content-Type": media_type})
         if sent.status_code >= 300:
             raise Stumbled(f"sending a file ended with {sent.status_code}: {sent.text[:200]}")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox.story.browser import Browser, Stumbled
+from sandbox.story.browser import Device, Stumbled
 
 Facts = Mapping[str, Any]
 
@@ -29,10 +29,10 @@ _AGENCIES: Final = "query($procedure: String!) { agencies(procedure: $procedure)
 
 
 class Catalogue:
-    """The public catalogue through the API, read with any browser; nothing needs a sign-in."""
+    """The public catalogue through the API, read with any device; nothing needs a sign-in."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+    def __init__(self, device: Device) -> None:
+        self._device = device
         self._procedures: dict[str, Facts] = {}
         self._papers: dict[str, Facts] = {}
         self._agencies: dict[str, list[Facts]] = {}
@@ -40,7 +40,7 @@ class Catalogue:
     async def procedure(self, key: str) -> Facts:
         """By national code or slug."""
         if key not in self._procedures:
-            said = await self._browser.ask(_PROCEDURE, code=key, slug=key)
+            said = await self._device.ask(_PROCEDURE, code=key, slug=key)
             found = said["procedure"] or said["other"]
             if found is None:
                 raise Stumbled(f"no procedure {key} is published")
@@ -52,7 +52,7 @@ class Catalogue:
         found: list[Facts] = []
         after = None
         while True:
-            page = (await self._browser.ask(_ALL, after=after))["procedures"]
+            page = (await self._device.ask(_ALL, after=after))["procedures"]
             found += [edge["node"] for edge in page["edges"]]
             if not page["pageInfo"]["hasNextPage"]:
                 break
@@ -62,7 +62,7 @@ class Catalogue:
 
     async def paper(self, document_type: str) -> Facts:
         if document_type not in self._papers:
-            found = (await self._browser.ask(_PAPER, id=document_type))["documentType"]
+            found = (await self._device.ask(_PAPER, id=document_type))["documentType"]
             if found is None:
                 raise Stumbled(f"no paper type {document_type} is published")
             self._papers[document_type] = found
@@ -78,6 +78,6 @@ class Catalogue:
 
     async def agencies(self, procedure: str) -> list[Facts]:
         if procedure not in self._agencies:
-            said = await self._browser.ask(_AGENCIES, procedure=procedure)
+            said = await self._device.ask(_AGENCIES, procedure=procedure)
             self._agencies[procedure] = said["agencies"]
         return self._agencies[procedure]

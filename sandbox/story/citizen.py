@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sandbox.people import MARK, Person
 from sandbox.story import papers
-from sandbox.story.browser import Browser, Refused, Stumbled
+from sandbox.story.browser import Device, Refused, Stumbled
 from sandbox.story.catalogue import REQUIREMENT, Catalogue, Facts
 
 PLANNED: Final = f"""requirements {{
@@ -49,16 +49,16 @@ class Wish:
 class Citizen:
     """A demo person signed in: files, deposits, looks into her own feed."""
 
-    def __init__(self, browser: Browser, person: Person, catalogue: Catalogue, on: date) -> None:
-        self._browser = browser
+    def __init__(self, device: Device, person: Person, catalogue: Catalogue, on: date) -> None:
+        self._device = device
         self._catalogue = catalogue
         self._on = on
         self.person = person
         self.subject = ""
 
     async def arrive(self) -> None:
-        await self._browser.sign_in("citizen", self.person.key)
-        self.subject = (await self._browser.ask("{ viewer { id } }"))["viewer"]["id"]
+        await self._device.sign_in("citizen", self.person.key)
+        self.subject = (await self._device.ask("{ viewer { id } }"))["viewer"]["id"]
 
     async def plan(self, wish: Wish, on: date | None = None) -> Facts:
         """What filing it would need, today or on another day, with every question answered."""
@@ -69,18 +69,18 @@ class Citizen:
             "parties": list(wish.parties),
             "on": on.isoformat() if on else None,
         }
-        first: Facts = (await self._browser.ask(query, input=given))["filingPlan"]
+        first: Facts = (await self._device.ask(query, input=given))["filingPlan"]
         if not first["questions"]:
             return first
         answers = [_answer(one) for one in first["questions"]]
-        answered: Facts = (await self._browser.ask(query, input={**given, "situations": answers}))[
+        answered: Facts = (await self._device.ask(query, input={**given, "situations": answers}))[
             "filingPlan"
         ]
         return answered
 
     async def documents(self, document_type: str | None = None) -> list[Facts]:
         """Her documents, newest first."""
-        said = await self._browser.ask(_DOCUMENTS, type=document_type)
+        said = await self._device.ask(_DOCUMENTS, type=document_type)
         return [edge["node"] for edge in said["myDocuments"]["edges"]]
 
     async def open(self, wish: Wish) -> Facts:
@@ -88,7 +88,7 @@ class Citizen:
         objects = dict(wish.objects)
         for _ in range(MOST_ROUNDS):
             try:
-                opened = await self._browser.act(
+                opened = await self._device.act(
                     "openDossier", f"dossier {{ {DOSSIER} }}",
                     procedure=wish.procedure, agency=wish.agency, parties=list(wish.parties),
                     objects=[{"kind": kind, "document": one} for kind, one in objects.items()],
@@ -117,11 +117,11 @@ class Citizen:
 
     async def bring(self, dossier: str, requirement: str, paper: Facts) -> None:
         """Photograph a paper and hand it in for one requirement. Raises Refused, for one: when it is held."""
-        upload = await self._browser.send_file(
+        upload = await self._device.send_file(
             papers.photograph(), papers.PNG, paper["id"], dossier=dossier, requirement=requirement
         )
         claims = papers.written_on(self.person, paper["id"], paper["claims"], self._on)
-        await self._browser.act(
+        await self._device.act(
             "addDocument", "document { id }",
             upload=upload, type=paper["id"], claims=claims, dossier=dossier, requirement=requirement,
         )  # fmt: skip
@@ -135,7 +135,7 @@ class Citizen:
         while len(met) < 2 * MOST_ROUNDS:
             notice = dossier["notice"]
             try:
-                done = await self._browser.act(
+                done = await self._device.act(
                     "submitDossier", f"dossier {{ {DOSSIER} }}",
                     dossier=dossier["id"], expectedVersion=dossier["version"],
                     consent={"noticeSha256": notice["sha256"]} if notice else None,
@@ -156,7 +156,7 @@ class Citizen:
 
     async def look(self, dossier: str) -> Facts:
         query = f"query($id: ID!) {{ node(id: $id) {{ ... on Dossier {{ {DOSSIER} }} }} }}"
-        said = await self._browser.ask(query, id=dossier)
+        said = await self._device.ask(query, id=dossier)
         if said["node"] is None:
             raise Stumbled("her own dossier is out of her sight")
         found: Facts = said["node"]
@@ -166,19 +166,19 @@ class Citizen:
         """What the recount says of each of these dossiers of hers."""
         wanted = f"... on Dossier {{ onceOnly {{ {' '.join(figures)} }} }}"
         query = f"query($ids: [ID!]!) {{ nodes(ids: $ids) {{ {wanted} }} }}"
-        said = await self._browser.ask(query, ids=list(dossiers))
+        said = await self._device.ask(query, ids=list(dossiers))
         return [one["onceOnly"] for one in said["nodes"]]
 
     async def feed(self) -> tuple[list[Facts], list[Facts]]:
         """What she was told, and who looked at her data: both newest first."""
-        said = await self._browser.ask(
+        said = await self._device.ask(
             """{ myNotices(first: 100) { edges { node { code dossier text } } }
               myDataUsage(first: 100) { edges { node { kind outcome purpose agency claims logIndex } } } }"""
         )
         return tuple([edge["node"] for edge in said[name]["edges"]] for name in ("myNotices", "myDataUsage"))  # type: ignore[return-value]
 
     async def share(self, document: str, claims: Sequence[str], audience: str) -> Facts:
-        made = await self._browser.act(
+        made = await self._device.act(
             "createShare", "share { id code url }",
             document=document, claims=list(claims), audience=audience, maxUses=5,
         )  # fmt: skip
@@ -186,22 +186,22 @@ class Citizen:
         return found
 
     async def take_back(self, share: str) -> None:
-        await self._browser.act("revokeShare", "share { id }", share=share)
+        await self._device.act("revokeShare", "share { id }", share=share)
 
     async def results(self, dossier: str) -> list[str]:
         """Ids of the documents issued in it."""
         query = "query($id: ID!) { node(id: $id) { ... on Dossier { results { id } } } }"
-        return [one["id"] for one in (await self._browser.ask(query, id=dossier))["node"]["results"]]
+        return [one["id"] for one in (await self._device.ask(query, id=dossier))["node"]["results"]]
 
     async def public_page(self, url: str) -> str:
         """What anybody sees at a shared address."""
-        page = await self._browser.read_page(url)
+        page = await self._device.read_page(url)
         if page.status_code != 200:
             raise Stumbled(f"the public page answers {page.status_code}")
         return page.text
 
     async def claims(self, document: str) -> list[str]:
-        said = await self._browser.ask(
+        said = await self._device.ask(
             "query($id: ID!) { document(id: $id) { claims { name } } }", id=document
         )
         return [one["name"] for one in said["document"]["claims"]]
@@ -211,7 +211,7 @@ class Citizen:
             still_open = [one for one in dossier["questions"] if one["answer"] is None]
             if not still_open:
                 return dossier
-            answered = await self._browser.act(
+            answered = await self._device.act(
                 "answerSituations", f"dossier {{ {DOSSIER} }}",
                 dossier=dossier["id"], expectedVersion=dossier["version"],
                 situations=[_answer(one) for one in still_open],
@@ -225,7 +225,7 @@ class Citizen:
             for one in dossier["form"] or ()
             if one["key"] in missing
         }
-        filled = await self._browser.act(
+        filled = await self._device.act(
             "updateDossierForm", f"dossier {{ {DOSSIER} }}",
             dossier=dossier["id"], expectedVersion=dossier["version"], patch=patch,
         )  # fmt: skip

@@ -11,7 +11,15 @@ from typing import Final
 
 from sandbox.people import Person
 from sandbox.story import steps, trials
-from sandbox.story.browser import Browser, Refused, Registered, Software, Stumbled, Wires
+from sandbox.story.browser import (
+    Browser,
+    Device,
+    Refused,
+    Registered,
+    Software,
+    Stumbled,
+    Wires,
+)
 from sandbox.story.catalogue import Catalogue
 from sandbox.story.citizen import Citizen
 from sandbox.story.desk import Desk
@@ -40,6 +48,10 @@ STEPS: Final[tuple[Callable[[Teller], Awaitable[None]], ...]] = (
 )
 
 
+async def _go_on() -> None:
+    """The next step follows at once."""
+
+
 def _today() -> date:
     """The State's days are Vietnam's."""
     return (datetime.now(UTC) + timedelta(hours=7)).date()
@@ -48,7 +60,8 @@ def _today() -> date:
 @dataclass(frozen=True, slots=True)
 class Options:
     """`origin`: the platform's address; `data`: its folder, with the sandbox's inside; `seed`: None for the plot
-    everybody knows; `today` and `clock`: the platform's; `wires`: other ways to some addresses than the network."""
+    everybody knows; `today` and `clock`: the platform's; `wires`: other ways to some addresses than the network;
+    `device`: what citizens act with, None for a browser; `after_step`: awaited when a step's promises have held."""
 
     origin: str
     data: Path
@@ -57,6 +70,8 @@ class Options:
     today: date = field(default_factory=_today)
     wires: Wires | None = None
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    device: Callable[[], Device] | None = None
+    after_step: Callable[[], Awaitable[None]] = _go_on
 
     def software(self, agency: str) -> Software:
         """A demo agency's own software, by the agency's key."""
@@ -85,7 +100,7 @@ async def play(options: Options, show: Show) -> tuple[int, Report]:
 
 async def tell_story(options: Options, report: Report, show: Show) -> None:
     """Play all ten steps, filling the report on the way. Raises PromiseBroken, Stumbled, Refused."""
-    async with _browser(options) as visitor:
+    async with _held(options.browser()) as visitor:
         catalogue = Catalogue(visitor)
         async with _somebody(options, catalogue) as citizen, _desk(options, catalogue) as desk:
             teller = Teller(
@@ -104,6 +119,7 @@ async def tell_story(options: Options, report: Report, show: Show) -> None:
             show(f"SANDBOX. {citizen.person.name}. Nobody here is real.")
             for step in STEPS:
                 await step(teller)
+                await options.after_step()
 
 
 @asynccontextmanager
@@ -112,8 +128,8 @@ async def _somebody(options: Options, catalogue: Catalogue) -> AsyncIterator[Cit
     first = options.seed or 0
     for turn in range(len(FAMILIES)):
         person: Person = FAMILIES[(first + turn) % len(FAMILIES)]
-        async with _browser(options) as browser:
-            citizen = Citizen(browser, person, catalogue, options.today)
+        async with _held(options.device() if options.device else options.browser()) as device:
+            citizen = Citizen(device, person, catalogue, options.today)
             await citizen.arrive()
             if not await citizen.documents():
                 yield citizen
@@ -122,12 +138,11 @@ async def _somebody(options: Options, catalogue: Catalogue) -> AsyncIterator[Cit
 
 
 @asynccontextmanager
-async def _browser(options: Options) -> AsyncIterator[Browser]:
-    browser = options.browser()
+async def _held(device: Device) -> AsyncIterator[Device]:
     try:
-        yield browser
+        yield device
     finally:
-        await browser.close()
+        await device.close()
 
 
 @asynccontextmanager
