@@ -1,10 +1,12 @@
 """The stage of the flows: sandbox and database for the whole run, a freshly built platform for each test."""
 
+import io
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, redirect_stdout
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 import api.app
 from api.__main__ import enter_demo, neighbours_in
 from api.app import create_keys, open_platform, prepare
+from api.process import commands
+from api.process.commands import LogCheck
 from api.settings import Settings
 from procedures.imports import LawBook, read_law_book
 from sandbox.demo import seed
+from sandbox.story import state
 from sandbox.supervisor import Sandbox
 from sandbox.systems import system_accounts
 from store.database import Tx
@@ -102,6 +107,25 @@ async def stage(furnished: House, law_read_once: None) -> AsyncIterator[Stage]:
         made = Stage(platform, furnished.sandbox, furnished.owner, furnished.servers)
         yield made
         await made.close()
+
+
+@pytest.fixture
+def operator_here(furnished: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The story's operator finds the database's servers in the data folder, and checks the log by the command itself,
+    without a second interpreter to wait for."""
+    settings = replace(furnished.settings, servers=furnished.servers)
+    told = settings.data / "servers.json"
+    told.write_text(json.dumps(asdict(furnished.servers)))
+
+    async def verify_here(operator: state.Operator, *, copy: bool = False) -> tuple[bool, str]:
+        said = io.StringIO()
+        with redirect_stdout(said):
+            code = await commands.verify_log(settings, LogCheck(schema=state.COPY if copy else None))
+        return code == 0, said.getvalue().strip()
+
+    monkeypatch.setattr(state.Operator, "verify_log", verify_here)
+    yield
+    told.unlink(missing_ok=True)
 
 
 Later = Callable[[timedelta], AbstractAsyncContextManager[Stage]]
