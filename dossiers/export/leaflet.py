@@ -9,7 +9,7 @@ Ai có tệp này sẽ đọc được mọi giấy tờ của bạn: hãy cất
 Whoever has this file reads all your papers: keep it safe.
 
 profile.json          bạn là ai / who you are
-account.json          phiên, thiết bị, thông báo / sessions, devices, preferences
+account.json          phiên, khóa, thiết bị, thông báo / sessions, passkeys, devices, preferences
 documents.json        giấy tờ: loại, nơi cấp, hiệu lực / papers: kind, issuer, validity
 versions.json         từng phiên bản, thông tin, yêu cầu sửa / each version, its facts, corrections asked for
 documents/            tệp gốc của từng phiên bản / original bytes of each version

@@ -15,6 +15,7 @@ from uuid import UUID
 import orjson
 
 from auth.caller import Caller
+from auth.passkeys.registry import own_passkeys
 from auth.sessions import own_sessions
 from dossiers.case import Office
 from dossiers.export.archive import Archive, Entry
@@ -82,7 +83,7 @@ class Making:
             who, wakes = await profile(tx, self.asked), await devices(tx, self.asked)
         yield self._put("profile.json", self._json(who, "profile.json"))
         if self.export.subject == self.export.caller.id:
-            account = {"sessions": await self._sessions(), **wakes}
+            account = {"sessions": await self._sessions(), "passkeys": await self._passkeys(), **wakes}
             yield self._put("account.json", self._json(account, "account.json"))
         async with aclosing(self._papers()) as papers:
             async for piece in papers:
@@ -173,6 +174,21 @@ class Making:
                 "seenAt": one.seen_at,
                 "expiresAt": one.expires_at,
                 "thisOne": one.id == caller.session,
+            }
+            for one in found
+        ]
+
+    async def _passkeys(self) -> list[dict[str, Any]]:
+        caller = self.export.caller
+        async with self.workshop.database.reading(caller.actor) as tx:
+            found = await own_passkeys(tx, caller)
+        return [
+            {
+                "id": one.id,
+                "name": one.name,
+                "synced": one.synced,
+                "addedAt": one.added_at,
+                "usedAt": one.used_at,
             }
             for one in found
         ]

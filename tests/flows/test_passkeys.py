@@ -20,10 +20,11 @@ from api.app import open_platform
 from api.process.officers import enrol, list_officers, strike_keys
 from resolvers.connections import split_id
 from sandbox.agencies import OFFICERS
-from tests.authenticator import BE, UP, UV, Authenticator, Maker, models_file
+from tests.authenticator import BE, UP, UV, Authenticator, Maker, b64, models_file
 from tests.flows.conftest import House, Later
 from tests.flows.journeys import unchanged
 from tests.flows.stage import ORIGIN, Person, Stage
+from tests.flows.test_export_my_data import export, read
 
 LOGIN, OTHER = "minh-chau", "thanh-binh"
 OFFICER = next(one for one in OFFICERS if one.login == "ubnd-mot.toan-quyen")
@@ -109,6 +110,14 @@ async def test_they_hear_of_it_and_read_it_in_the_log(stage: Stage) -> None:
     usage = await person.ask("{ myDataUsage(first: 20) { edges { node { kind } } } }")
     kinds = [edge["node"]["kind"] for edge in usage["myDataUsage"]["edges"]]
     assert {"passkey.added", "passkey.removed"} <= set(kinds)
+
+
+async def test_it_stands_in_the_file_of_everything_kept_about_them(stage: Stage) -> None:
+    person, key = await stage.citizen(LOGIN), Authenticator()
+    await added(person, key)
+    (kept,) = read(await export(person), "account.json")["passkeys"]
+    assert {"name": "Phone", "synced": False, "usedAt": None}.items() <= kept.items()
+    assert b64(key.id) not in json.dumps(kept)
 
 
 async def test_a_key_taken_away_opens_nothing_any_more(stage: Stage) -> None:
