@@ -16,7 +16,7 @@ from resolvers import procedure as law
 from resolvers import viewer as viewers
 from resolvers.agencies import access
 from resolvers.citizen import consent as consents
-from resolvers.citizen import depositing, exporting, filing, sharing, wards
+from resolvers.citizen import depositing, exporting, filing, sharing, usage, wards
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
 from resolvers.desk import moves, papers
@@ -103,7 +103,7 @@ class Query:
     dossier: dossiers.Dossier | None = strawberry.field(resolver=dossiers.dossier)
     my_consents: consents.ConsentConnection = strawberry.field(resolver=consents.my_consents)
     access_requests: consents.AccessRequestConnection = strawberry.field(resolver=consents.access_requests)
-    my_data_usage: consents.DataUsageConnection = strawberry.field(resolver=consents.data_usage)
+    my_data_usage: usage.DataUsageConnection = strawberry.field(resolver=usage.data_usage)
     my_notices: told.NoticeConnection = strawberry.field(resolver=told.notices)
     changes: feed.ChangeFeed = strawberry.field(resolver=feed.changes)
     desk: dossiers.DossierConnection = strawberry.field(resolver=dossiers.desk)

@@ -1,4 +1,4 @@
-"""Consents given and asked for; and who looked at my data."""
+"""Consents given, asked for, refused and withdrawn."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,7 +7,6 @@ from uuid import UUID
 import strawberry
 
 from auth.errors import NotFound
-from auth.policy import reach
 from dossiers.access.requests import (
     SystemRequest,
     give_access,
@@ -22,13 +21,12 @@ from procedures.agencies import agency_name
 from resolvers.citizen.filing import ConsentDecision
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
-from resolvers.document import Document, claim_label, own_documents
+from resolvers.document import Document, own_documents
 from resolvers.dossier import ConsentNotice
 from resolvers.node import Node
 from resolvers.planning import PlannedEvidence, claim_labels, register_name
 from resolvers.problems import UserError
 from store.database import Tx
-from store.usage import UsageRow, my_data_usage
 from vault.permission import consent as consents
 from vault.permission.notice import notice
 from vault.permission.views import REQUEST_LASTS, ConsentView
@@ -145,53 +143,6 @@ class AccessRequestConnection:
     page_info: PageInfo
 
 
-@strawberry.type(
-    description="One line of the access log about the caller. `logIndex` is null until it is sealed."
-)
-class DataUsage:
-    at: datetime
-    kind: str
-    purpose: str
-    claims: list[str]
-    legal_basis: str
-    outcome: str
-    log_index: int | None
-    row: strawberry.Private[UsageRow]
-
-    @classmethod
-    def of(cls, row: UsageRow, context: Context) -> "DataUsage":
-        labels = [claim_label(context.law, name, context.language) for name in row.claims]
-        return cls(
-            at=row.at,
-            kind=row.kind,
-            purpose=purpose_words(context, row.purpose),
-            claims=list(dict.fromkeys(labels)),
-            legal_basis=row.legal_basis,
-            outcome=row.outcome,
-            log_index=row.log_index,
-            row=row,
-        )
-
-    @strawberry.field
-    async def agency(self, info: AppInfo) -> str:
-        if self.row.agency_id is None:
-            return ""
-        row = await info.context.load.agency.load(self.row.agency_id)
-        return agency_name(row, info.context.language) if row is not None else ""
-
-
-@strawberry.type
-class DataUsageEdge:
-    node: DataUsage
-    cursor: str
-
-
-@strawberry.type
-class DataUsageConnection:
-    edges: list[DataUsageEdge]
-    page_info: PageInfo
-
-
 @strawberry.input
 class GiveConsentInput:
     idempotency_key: UUID
@@ -265,24 +216,6 @@ async def access_requests(info: AppInfo, first: int, after: str | None = None) -
         AccessRequestEdge(node=row, cursor=cursor) for row, cursor in zip(rows, page.cursors, strict=True)
     ]
     return AccessRequestConnection(edges=edges, page_info=page.info)
-
-
-async def data_usage(info: AppInfo, first: int, after: str | None = None) -> DataUsageConnection:
-    context = info.context
-
-    async def fetch(start: str | None, limit: int) -> Sequence[UsageRow]:
-        async with context.reading() as tx:
-            subjects = sorted(reach(context.caller).subjects)
-            return await my_data_usage(tx, subjects, int(start) if start else None, limit)
-
-    rows, page = await page_of(
-        context.house.cursors, "myDataUsage", first, after, fetch, lambda row: str(row.id)
-    )
-    edges = [
-        DataUsageEdge(node=DataUsage.of(row, context), cursor=cursor)
-        for row, cursor in zip(rows, page.cursors, strict=True)
-    ]
-    return DataUsageConnection(edges=edges, page_info=page.info)
 
 
 async def give_consent(info: AppInfo, input: GiveConsentInput) -> GiveConsentPayload:  # noqa: A002
