@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,8 @@ from graphql import OperationType
 from api.__main__ import neighbours_in
 from api.app import open_platform
 from api.gateway.measure import MOST_ROOT_FIELDS
-from auth.allowances import GUESSABLE
+from auth.allowances import GUESSABLE, Allowances
+from tests.conftest import NOW
 from tests.flows.conftest import (
     House,
     furnished,
@@ -24,8 +26,9 @@ from tests.flows.conftest import (
     stage,
     stage_folder,
 )
-from tests.flows.journeys import attempt_raw, rows
+from tests.flows.journeys import EXTENSION, PERMIT_TYPE, attempt_raw, rows, unchanged
 from tests.flows.stage import ORIGIN, Person, Stage
+from tests.flows.systems import System, started
 
 __all__ = ["furnished", "law_read_once", "offset", "sandbox", "stage", "stage_folder"]
 
@@ -168,6 +171,72 @@ async def test_an_officers_tries_at_peoples_numbers_are_limited(stage: Stage) ->
         found = said.get("errors") or said["data"]["identifySubject"]["errors"]
         codes.append(found[0].get("code") or found[0]["extensions"]["code"])
     assert codes == ["NOT_FOUND"] * allowed + ["RATE_LIMITED"] * 5
+
+
+def asking(numbers: Iterable[int], procedure: str, spread: bool = False) -> tuple[str, dict[str, Any]]:
+    """One document that asks everybody with these numbers; `spread`: all but the first in a fragment."""
+    given = {
+        f"i{at}": {
+            "idempotencyKey": str(uuid4()),
+            "citizenId": f"0010991{number:05}",
+            "type": PERMIT_TYPE,
+            "claims": ["permit.number@permit_holder"],
+            "procedure": procedure,
+        }
+        for at, number in enumerate(numbers)
+    }
+    first, *others = (f"a{at}: requestAccess(input: ${name}) {RESULT}" for at, name in enumerate(given))
+    kinds = ", ".join(f"${name}: RequestAccessInput!" for name in given)
+    if spread and others:
+        rest = f"}} fragment F on Mutation {{ {' '.join(others)}"
+        return f"mutation({kinds}) {{ {first} ...F {rest} }}", given
+    return f"mutation({kinds}) {{ {first} {' '.join(others)} }}", given
+
+
+async def codes_of(software: System, document: tuple[str, dict[str, Any]]) -> list[str]:
+    """What each of a document's asks met: "" where it was taken."""
+    said = (await software.post(*document))["data"]
+    errors = [payload["errors"] for payload in said.values()]
+    assert all(one["retryAfterSeconds"] == 1 for found in errors for one in found), said
+    return [found[0]["code"] if found else "" for found in errors]
+
+
+async def test_an_agencys_system_asks_three_hundred_people_a_minute_and_no_more(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two installations with one client id, by aliases, by fragments and one by one, all within one moment."""
+    moment, spend = NOW, Allowances.spend
+    monkeypatch.setattr(Allowances, "spend", lambda self, what, who, now: spend(self, what, who, moment))
+    systems = [await started(stage, "so-tai-chinh"), await started(stage, "so-tai-chinh")]
+    other = await started(stage, "so-y-te")
+    found = await other.ask("query($code: String!) { procedure(code: $code) { id } }", code=EXTENSION)
+    procedure = found["procedure"]["id"]
+    allowed = GUESSABLE["requestAccess"].at_once
+    fits = allowed - 2
+    codes: list[str] = []
+    for number in range(0, fits, AT_ONCE):
+        numbers = range(number, min(number + AT_ONCE, fits))
+        codes += await codes_of(systems[number % 2], asking(numbers, procedure, spread=number % 20 == 0))
+    assert codes == [""] * fits
+    over = asking(range(fits, fits + AT_ONCE), procedure)
+    assert await codes_of(systems[0], over) == ["", "", *["RATE_LIMITED"] * (AT_ONCE - 2)]
+    counting = "SELECT count(*) FROM access_requests"
+    assert await rows(stage, counting) == [(allowed,)]
+    async with unchanged(stage):
+        for software in systems:
+            assert await codes_of(software, asking([allowed], procedure)) == ["RATE_LIMITED"]
+        query, given = asking([allowed], procedure)
+        batch = await systems[0].send_body([{"query": query, "variables": given}] * AT_ONCE)
+        assert batch.status_code == 400
+    # Another agency's system has an allowance of its own, and this one again what the seconds bring back.
+    assert await codes_of(other, asking([allowed], procedure)) == [""]
+    moment += timedelta(seconds=1)
+    back = int(allowed / GUESSABLE["requestAccess"].seconds)
+    again = asking(range(allowed, allowed + back), procedure)
+    assert await codes_of(systems[1], again) == [""] * back
+    assert await codes_of(systems[1], asking([allowed], procedure)) == ["RATE_LIMITED"]
+    print(f"{allowed} asks taken, the next refused; {back} more after a second")
+    assert await rows(stage, counting) == [(allowed + 1 + back,)]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])

@@ -99,6 +99,10 @@ class System(Person):
         )  # fmt: skip
 
     async def speak(self, query: str, variables: Mapping[str, Any] | None = None) -> httpx2.Response:
+        return await self.send_body({"query": query, "variables": dict(variables or {})})
+
+    async def send_body(self, body: Any) -> httpx2.Response:
+        """Any JSON, with a fresh proof, once more with the nonce when one is asked for."""
         url = f"{self.origin}/graphql"
         for _ in range(2):
             headers = {
@@ -106,7 +110,6 @@ class System(Person):
                 "DPoP": self.proof("POST", url, self.token),
                 "Accept-Language": self.language,
             }
-            body = {"query": query, "variables": dict(variables or {})}
             answer = await self.browser.post(url, json=body, headers=headers)
             self.nonce = answer.headers.get("DPoP-Nonce", self.nonce)
             if "use_dpop_nonce" not in answer.headers.get("WWW-Authenticate", ""):
