@@ -34,6 +34,14 @@ from tests.size import seed, sized
 __all__ = ["furnished", "law_read_once", "offset", "sandbox", "stage", "stage_folder"]
 
 FIRST = b'{"query": "{ procedures(first: 1) { edges { cursor } } }"}'
+# Where a field that may not be null fails, graphql-core cancels what runs beside it. In the one moment between a
+# task's making and its first step it drops the resolver unstarted, which Python remarks on: nothing ran, nothing is
+# kept. About one document in 25,000 meets that moment.
+drops_resolvers = pytest.mark.filterwarnings(
+    r"ignore:Exception ignored in. <coroutine object GraphQLCoreConverter\.from_resolver\.<locals>\._async_resolver"
+    r":pytest.PytestUnraisableExceptionWarning"
+)
+
 MOST_CPU_MILLISECONDS = 250
 MOST_GROWTH_MIB = 50
 
@@ -132,6 +140,7 @@ async def put(stage: Stage, bodies: Iterable[Body], count: int, judge: Judge | N
     return tally
 
 
+@drops_resolvers
 async def test_no_document_finds_a_fault_or_keeps_the_server_busy(stage: Stage) -> None:
     count, drawn = sized(1_500, 50_000), seed()
     grower = Grower(build_schema((ROOT / "schema.graphql").read_text("utf-8")), random.Random(drawn))
@@ -156,6 +165,7 @@ async def put_cases(stage: Stage, cases: Sequence[Made]) -> tuple[Tally, list[st
     return await put(stage, bodies, len(cases), judge), objections
 
 
+@drops_resolvers
 async def test_schemathesis_finds_nothing_to_object_to_in_any_operation(stage: Stage) -> None:
     drawn = seed()
     cases = made_elsewhere(sized(230, 12_000), drawn)
