@@ -142,7 +142,7 @@ async def put(stage: Stage, bodies: Iterable[Body], count: int, judge: Judge | N
 
 @drops_resolvers
 async def test_no_document_finds_a_fault_or_keeps_the_server_busy(stage: Stage) -> None:
-    count, drawn = sized(1_500, 50_000), seed()
+    count, drawn = sized(1_000, 50_000), seed()
     grower = Grower(build_schema((ROOT / "schema.graphql").read_text("utf-8")), random.Random(drawn))
     tally = await put(stage, (grower.body() for _ in range(count)), count)
     print(f"seed {drawn}: {count} bodies, {tally}")

@@ -56,7 +56,7 @@ async def product(folder: Path) -> AsyncIterator[Product]:
 
 async def test_nothing_acknowledged_is_lost_however_it_is_killed(product: Product) -> None:
     """Documents by their bytes, dossiers by code, status and version, consents, codes; each effect exactly once."""
-    lot, kills = random.Random(drawn := seed()), sized(10, 100)
+    lot, kills = random.Random(drawn := seed()), sized(8, 100)
     await product.start()
     await assert_durable(product)
     slowest, seen = 0.0, set[str]()

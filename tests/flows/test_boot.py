@@ -23,6 +23,7 @@ from api.boot import CLOCKS_APART, refuse_silent_owners
 from api.settings import Settings, SettingsRefused
 from store.embedded import Embedded, Servers
 from tests.attacks.killing import Product, run
+from tests.authenticator import Maker, models_file
 from tests.conftest import superuser
 from tests.flows.conftest import House
 from tests.flows.stage import ORIGIN
@@ -237,9 +238,12 @@ async def test_an_operator_reads_one_line(furnished: House, tmp_path: Path) -> N
     shutil.copytree(furnished.settings.keys, tmp_path / "data" / "keys")
     jwks = tmp_path / "registers.json"
     jwks.write_text('{"keys": []}')
+    models = tmp_path / "officer-keys.json"
+    models.write_bytes(models_file(Maker()))
     servers = furnished.servers
     given = PRODUCTION | {
         "MOTLAN_REGISTERS_JWKS": str(jwks),
+        "MOTLAN_OFFICER_KEYS": str(models),
         "DATABASE_URL": servers.owner_url,
         "WORK_DATABASE_URL": servers.work_url,
         "KEYS_DATABASE_URL": servers.keys_url,

@@ -22,7 +22,7 @@ from tests.flows.phone import clock_of
 from tests.flows.stage import ORIGIN, Stage
 from tests.size import seed, sized
 
-SEEDS = sized(3, 20)
+SEEDS = sized(2, 20)
 
 
 @pytest.fixture
