@@ -37,7 +37,7 @@ from dossiers.errors import (
 )
 from dossiers.evidence.asks import HELD, sync_asks
 from dossiers.evidence.discretion import gap_reason
-from dossiers.evidence.pins import give_consents, pin_others, pin_rest, request_others
+from dossiers.evidence.pins import give_consents, notice_for, pin_others, pin_rest, request_others
 from dossiers.forms import FormState, freeze_form, write_form
 from dossiers.notices import notify
 from dossiers.numbers import next_code
@@ -193,14 +193,6 @@ async def decline_reuse(tx: Tx, caller: Caller, declining: Declining, office: Of
     return case.dossier.id
 
 
-async def replan_draft(tx: Tx, caller: Caller, dossier_id: UUID, office: Office, now: datetime) -> None:
-    """Plan a draft again after something was deposited for it."""
-    case = await load_case(tx, dossier_id, office, on=local_day(now))
-    if case.status is Status.DRAFT:
-        await _replan(tx, caller, case, now)
-        touch(case)
-
-
 async def submit_dossier(
     tx: Tx, caller: Caller, submission: Submission, office: Office, now: datetime
 ) -> UUID:
@@ -227,6 +219,20 @@ async def submit_dossier(
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
     await notify(tx, case.dossier.filer_id, "submitted", now, dossier=case.dossier.id)
     return case.dossier.id
+
+
+async def renew_notice(tx: Tx, caller: Caller, submission: Submission, office: Office, now: datetime) -> None:
+    """After ConsentStale or ConsentRequired, whose refusal took the new plan back with it: where the person agreed to
+    just what their draft still shows, plan it anew and keep that. Else they would read the old notice, and agree to
+    it, for ever. Nothing changes for whoever agreed to something else, or to a draft that has moved on."""
+    case = await load_case(tx, submission.change.dossier, office, on=local_day(now))
+    require(caller, Action.SUBMIT_DOSSIER, case.facts)
+    if case.status is not Status.DRAFT or case.dossier.version != submission.change.expected_version:
+        return
+    shown = await notice_for(tx, case, caller.subjects, caller.language)
+    if (shown.notice.sha256 if shown is not None else None) == submission.notice_sha256:
+        await _replan(tx, caller, case, now)
+        touch(case)
 
 
 async def withdraw_dossier(

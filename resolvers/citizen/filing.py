@@ -214,12 +214,17 @@ async def decline_reuse(info: AppInfo, input: DeclineReuseInput) -> DeclineReuse
 async def submit_dossier(info: AppInfo, input: SubmitDossierInput) -> SubmitDossierPayload:  # noqa: A002
     context = info.context
 
-    async def do(tx: Tx) -> UUID:
-        agreed = input.consent.notice_sha256 if input.consent else None
-        submission = filing.Submission(_change(input), agreed)
-        return await filing.submit_dossier(tx, context.caller, submission, context.office, context.now)
+    def submission() -> filing.Submission:
+        return filing.Submission(_change(input), input.consent.notice_sha256 if input.consent else None)
 
-    return SubmitDossierPayload(**await _changed(context, "submitDossier", input, do))
+    async def do(tx: Tx) -> UUID:
+        return await filing.submit_dossier(tx, context.caller, submission(), context.office, context.now)
+
+    changed = await _changed(context, "submitDossier", input, do)
+    if any(error.code in ("CONSENT_STALE", "CONSENT_REQUIRED") for error in changed["errors"]):
+        async with context.writing() as tx:
+            await filing.renew_notice(tx, context.caller, submission(), context.office, context.now)
+    return SubmitDossierPayload(**changed)
 
 
 async def withdraw_dossier(info: AppInfo, input: WithdrawDossierInput) -> WithdrawDossierPayload:  # noqa: A002

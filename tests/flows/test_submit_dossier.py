@@ -10,13 +10,16 @@ from tests.flows.journeys import (
     BRIEF,
     DRAWING,
     DRAWING_TYPE,
+    LAND_CLAIMS,
     LAND_REGISTER,
+    LAND_TYPE,
     NO_NEIGHBOURS,
     PERMIT,
     agreed,
     bring,
     consents,
     denied,
+    digitise,
     fill,
     line,
     look,
@@ -148,6 +151,29 @@ async def test_a_notice_counts_in_the_language_it_was_read_in(stage: Stage) -> N
     assert refused["message"] == "Nội dung chia sẻ đã thay đổi. Vui lòng đọc lại thông báo mới."
     await me.act("submitDossier", BRIEF, **seen(vietnamese), **agreed(vietnamese))
     assert await rows(stage, "SELECT language FROM consents") == [("vi",)]
+
+
+async def test_a_notice_that_went_stale_is_shown_anew_and_can_be_agreed_to(stage: Stage) -> None:
+    """A paper the draft was planned with serves no more, and another does: the refusal takes the new plan back, and
+    must not leave the person with the old notice for ever."""
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    draft = await permit_draft(me, officer)
+    await bring(me, draft, DRAWING, DRAWING_TYPE)
+    old = await fill(me, await look(me, draft))
+    await digitise(officer, "minh-chau", LAND_TYPE, LAND_CLAIMS, pages=2)
+    (wrong,) = [one["document"]["id"] for one in line(old, "c02")["evidence"]]
+    area = "land_parcel.area@land_parcel"
+    await me.act("correctClaim", "document { id }", document=wrong, claim=area, reason="đo sai")
+    stale = await me.refused("submitDossier", "dossier { id }", **seen(old), **agreed(old))
+    new = await look(me, draft)
+    assert (stale["code"], stale["sha256"]) == ("CONSENT_STALE", new["notice"]["sha256"])
+    assert new["notice"]["sha256"] != old["notice"]["sha256"]
+    assert new["status"] == "DRAFT"
+    # The old one is not agreed to by whoever did not read on.
+    async with unchanged(stage):
+        behind = await me.refused("submitDossier", "dossier { id }", **seen(new), **agreed(old))
+    assert behind["code"] == "CONSENT_STALE"
+    await me.act("submitDossier", BRIEF, **seen(new), **agreed(new))
 
 
 async def test_a_silent_register_stops_no_filing_and_the_loop_heals_it(stage: Stage, later: Later) -> None:
