@@ -64,7 +64,7 @@ from store.database import Actor, Database
 from store.embedded import Servers
 from store.migrate import Progress, assert_walls, upgrade
 from vault.safe import Safe
-from vault.sealing import keyrings
+from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
@@ -93,7 +93,7 @@ def create_keys(settings: Settings) -> bool:
     ring = settings.keys / "root.json"
     made = not ring.exists()
     if made:
-        keyrings.create(ring)
+        ring_files.create(ring)
     SigningKey.load_or_create(settings.keys / "tokens.pem")
     SigningKey.load_or_create(settings.keys / "push.pem")
     LogSigner.from_file(settings.keys / "log.key", settings.log_origin)

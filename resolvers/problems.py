@@ -270,6 +270,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.TamperedContent,
         vault.KeyMissing,
         vault.KeyRingRefused,
+        vault.RotationRefused,
         vault.BlobMissing,
         vault.BlobBusy,
         procedures.CatalogueRefused,

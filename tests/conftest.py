@@ -27,7 +27,7 @@ from store.embedded import Embedded, Servers
 from store.migrate import upgrade
 from store.records import Record
 from vault.safe import Safe
-from vault.sealing import keyrings
+from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
@@ -133,7 +133,8 @@ async def clean(owner: AsyncEngine, keys_owner: AsyncEngine) -> None:
         if "ledger" in filled:
             await connection.execute(text("ALTER TABLE ledger ALTER COLUMN id RESTART"))
     async with keys_owner.begin() as connection:
-        await connection.execute(text("DELETE FROM subject_keys"))
+        for name in ("subject_keys", "root_keys", "key_rounds"):
+            await connection.execute(text(f"DELETE FROM {name}"))
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def work(clean: None, loops: Database) -> Database:
 async def safe(servers: Servers) -> AsyncIterator[Safe]:
     """Keys, blobs and receipts of their own, in a folder that goes with the run."""
     folder = Path(tempfile.mkdtemp(prefix="motlan-safe-"))
-    keyrings.create(folder / "root.json")
+    ring_files.create(folder / "root.json")
     keys = Keys(servers.keys_url, LocalKeyRing(folder / "root.json"))
     yield Safe(
         keys, LocalBlobs(folder / "blobs"), Tokens("https://motlan.invalid", SigningKey.generate()), "test"

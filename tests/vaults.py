@@ -28,8 +28,9 @@ from vault.permission.consent import Decision, give_consent
 from vault.permission.notice import Item, PaperWords, Words, notice
 from vault.records import Subject
 from vault.safe import Safe
-from vault.sealing import keyrings
+from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
+from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
 
 LAND = "land-use-certificate"
@@ -219,8 +220,8 @@ def words_for(*items: Item) -> Words:
 
 async def make_safe(keys_url: str, folder: Path) -> Safe:
     """Its own root key and blobs; close `safe.keys` afterwards."""
-    keyrings.create(folder / "root.json")
-    keys = Keys(keys_url, keyrings.LocalKeyRing(folder / "root.json"))
+    ring_files.create(folder / "root.json")
+    keys = Keys(keys_url, LocalKeyRing(folder / "root.json"))
     tokens = Tokens("https://motlan.test", SigningKey.generate())
     return Safe(keys, LocalBlobs(folder / "blobs"), tokens, "motlan.test")
 

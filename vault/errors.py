@@ -41,6 +41,20 @@ class KeyRingRefused(Exception):
         self.reason = reason
 
 
+class RotationRefused(Exception):
+    """Keys may not be changed like this now; nothing was. `reason`: busy, unknown, current, referenced, backups.
+
+    `references`: how many rows still need the key.
+    """
+
+    code: ClassVar[str] = "ROTATION_REFUSED"
+
+    def __init__(self, reason: str, references: int = 0) -> None:
+        super().__init__(f"{reason}: {references}" if references else reason)
+        self.reason = reason
+        self.references = references
+
+
 class BlobMissing(Exception):
     """No sealed file rests under this name."""
 

@@ -37,7 +37,7 @@ from vault.notes import Note, read_note, write_note
 from vault.opening import open_claims, open_content
 from vault.records import DocumentVersion
 from vault.safe import Safe
-from vault.sealing import keyrings
+from vault.sealing import ring_files
 from vault.sealing.envelope import SEGMENT_BYTES
 from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
@@ -295,7 +295,7 @@ async def test_no_subject_key_opens_for_another_subject(vaults: Vaults) -> None:
 
 
 async def test_another_root_key_opens_nothing(vaults: Vaults, servers: Servers, tmp_path: Path) -> None:
-    keyrings.create(tmp_path / "root.json")
+    ring_files.create(tmp_path / "root.json")
     stolen = Keys(servers.keys_url, LocalKeyRing(tmp_path / "root.json"))
     try:
         with pytest.raises(KeyMissing):

@@ -36,8 +36,8 @@ from store.embedded import Servers
 from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import LocalKeyRing
-from vault.sealing.keyrings import create as create_ring
 from vault.sealing.keys import Keys
+from vault.sealing.ring_files import create as create_ring
 
 ISSUER = "https://idp.sandbox.example"
 LOOPBACK, PUBLIC = "http://127.0.0.1:8000", "https://kho.example.gov.vn"

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from store.identifiers import new_id
 from vault.errors import KeyMissing, KeyRingRefused, SubjectShredded, TamperedContent
 from vault.safe import Safe
-from vault.sealing import keyrings
+from vault.sealing import ring_files
 from vault.sealing.envelope import Context
 from vault.sealing.keyrings import LocalKeyRing
-from vault.sealing.keys import Keys
+from vault.sealing.keys import Keys, root_context
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def keys(safe: Safe, clean: None) -> Keys:
 
 @pytest.fixture
 def ring_file(tmp_path: Path) -> Path:
-    keyrings.create(tmp_path / "keys" / "root.json")
+    ring_files.create(tmp_path / "keys" / "root.json")
     return tmp_path / "keys" / "root.json"
 
 
@@ -128,7 +128,8 @@ async def test_an_earlier_generation_still_opens_what_it_sealed(keys: Keys, keys
     await keys.create(subject)
     async with keys.opened(subject) as key:
         sealed, wrapped = key.seal(b"old", "p"), key.wrap(key.new_version_key(version), document, 1)
-    ring, context = keys._keyring, keys._root_context(subject, 2)
+    ring = keys._keyring
+    context = root_context(ring, subject, 2)
     async with keys_owner.begin() as connection:
         await connection.execute(
             text("INSERT INTO subject_keys VALUES (:subject, 2, :wrapped, :root, now())"),
@@ -175,14 +176,14 @@ class TestKeyRingFile:
         assert stat.S_IMODE(ring_file.stat().st_mode) == 0o600
         assert stat.S_IMODE(ring_file.parent.stat().st_mode) == 0o700
         other = ring_file.with_name("other.json")
-        keyrings.create(other)
+        ring_files.create(other)
         assert LocalKeyRing(other).instance != LocalKeyRing(ring_file).instance
         assert sorted(path.name for path in ring_file.parent.iterdir()) == ["other.json", "root.json"]
 
     def test_it_is_never_overwritten(self, ring_file: Path) -> None:
         before = ring_file.read_bytes()
         with pytest.raises(KeyRingRefused, match="exists"):
-            keyrings.create(ring_file)
+            ring_files.create(ring_file)
         assert ring_file.read_bytes() == before
         assert len(list(ring_file.parent.iterdir())) == 1
 
@@ -239,8 +240,65 @@ class TestKeyRingFile:
         assert ring.key_id == "root-new"
         assert ring.unwrap(wrapped, place(subject)) == bytes(32)
         assert ring.wrap(bytes(32), place(subject))[2:].startswith(b"root-new")
-        with pytest.raises(KeyMissing):
-            old.unwrap(ring.wrap(bytes(32), place(subject)), place(subject))
+
+    def test_a_key_added_beside_a_running_server_counts_there_at_once(self, ring_file: Path) -> None:
+        subject, running = new_id(), LocalKeyRing(ring_file)
+        first = running.key_id
+        wrapped = running.wrap(bytes(32), place(subject))
+        added = ring_files.add_key(ring_file)
+        assert stat.S_IMODE(ring_file.stat().st_mode) == 0o600
+        assert running.key_id == added != first
+        assert running.unwrap(wrapped, place(subject)) == bytes(32)
+        assert running.unwrap(LocalKeyRing(ring_file).wrap(bytes(32), place(subject)), place(subject))
+
+    def test_a_key_taken_out_beside_a_running_server_opens_nothing_there_any_more(
+        self, ring_file: Path
+    ) -> None:
+        subject, running = new_id(), LocalKeyRing(ring_file)
+        wrapped, first = running.wrap(bytes(32), place(subject)), running.key_id
+        added = ring_files.add_key(ring_file)
+        ring_files.drop_key(ring_file, first)
+        ring_files.drop_key(ring_file, first)
+        for ring in (running, LocalKeyRing(ring_file)):
+            with pytest.raises(KeyMissing):
+                ring.unwrap(wrapped, place(subject))
+        assert first not in ring_file.read_text("ascii")
+        with pytest.raises(ValueError, match="wraps"):
+            ring_files.drop_key(ring_file, added)
+
+    def test_a_ring_that_cannot_be_used_leaves_the_last_one_in_force(self, ring_file: Path) -> None:
+        subject, running = new_id(), LocalKeyRing(ring_file)
+        wrapped, whole = running.wrap(bytes(32), place(subject)), ring_file.read_bytes()
+        another = ring_file.with_name("another.json")
+        ring_files.create(another)
+        for content in (whole[:100], another.read_bytes(), b""):
+            ring_file.write_bytes(content)
+            assert running.unwrap(wrapped, place(subject)) == bytes(32)
+        ring_file.unlink()
+        assert running.unwrap(wrapped, place(subject)) == bytes(32)
+
+    @pytest.mark.parametrize("failing", ["fsync", "write", "rename", "open"])
+    def test_a_change_the_disk_refuses_leaves_the_ring_and_no_draft(
+        self, ring_file: Path, failing: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = ring_file.read_bytes()
+
+        def refuse(*given: object, **named: object) -> None:
+            raise OSError(28, "no space")
+
+        target = {"rename": "pathlib.Path.rename", "write": "vault.sealing.ring_files._written"}
+        with monkeypatch.context() as broken:
+            broken.setattr(target.get(failing, f"os.{failing}"), refuse)
+            with pytest.raises((OSError, KeyRingRefused)):
+                ring_files.add_key(ring_file)
+        assert ring_file.read_bytes() == before
+        assert [one.name for one in ring_file.parent.iterdir()] == ["root.json"]
+
+    def test_what_a_killed_change_left_behind_goes_with_the_next(self, ring_file: Path) -> None:
+        left = ring_file.with_name(".root.json.0123456789abcdef")
+        left.write_bytes(ring_file.read_bytes())
+        ring_files.add_key(ring_file)
+        assert [one.name for one in ring_file.parent.iterdir()] == ["root.json"]
 
     def test_a_key_wrapped_for_one_subject_does_not_unwrap_for_another(self, ring_file: Path) -> None:
         ring, subject = LocalKeyRing(ring_file), new_id()

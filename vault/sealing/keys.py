@@ -7,14 +7,15 @@ opened it, so destroying a row ends every later reading at once.
 
 import hmac
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from vault.errors import KeyMissing, SubjectShredded, TamperedContent
@@ -97,6 +98,10 @@ class SubjectKey:
         secret = envelope.unwrap_key(self._generations[generation], wrapped, context)
         return VersionKey(self._instance, self.subject, version, secret)
 
+    def rewrap(self, wrapped: bytes, document: UUID, version: UUID, number: int) -> bytes:
+        """The same version key in the same place, under this key's newest generation. Raises TamperedContent."""
+        return self.wrap(self.unwrap(wrapped, document, version, number), document, number)
+
     def seal(self, value: bytes, purpose: str, owner: UUID | None = None, row: UUID | None = None) -> bytes:
         """A small value about the subject; `owner` and `row` name what else it belongs to.
 
@@ -121,6 +126,23 @@ class SubjectKey:
         self._generations.clear()
 
 
+def root_context(keyring: KeyRing, subject: UUID, generation: int) -> Context:
+    """Where a generation of a subject's key rests. The ring puts in which root key wraps it."""
+    return Context(keyring.instance, subject, None, None, "", f"subject-key:{generation}")
+
+
+def new_row(keyring: KeyRing, subject: UUID, generation: int) -> dict[str, Any]:
+    """A fresh key as its row has it."""
+    wrapped = keyring.wrap(envelope.new_key(), root_context(keyring, subject, generation))
+    return {
+        "subject_id": subject,
+        "generation": generation,
+        "wrapped": wrapped,
+        "root_key": envelope.wrapping_key_id(wrapped),
+        "created_at": func.now(),
+    }
+
+
 class Keys:
     """The keys database, with its own engine.
 
@@ -134,16 +156,11 @@ class Keys:
 
     async def create(self, subject: UUID) -> None:
         """Make the subject's first key; once made, or destroyed, nothing more happens."""
-        wrapped = self._keyring.wrap(envelope.new_key(), self._root_context(subject, _FIRST))
-        row = {
-            "subject_id": subject,
-            "generation": _FIRST,
-            "wrapped": wrapped,
-            "root_key": self._keyring.key_id,
-            "created_at": func.now(),
-        }
-        async with self.engine.connect() as connection:
-            await connection.execute(insert(SealedKey).values(row).on_conflict_do_nothing())
+        # The database refuses a root key retired between the wrapping and the writing; the next one is in the ring.
+        with suppress(IntegrityError):
+            await self._make(subject)
+            return
+        await self._make(subject)
 
     @asynccontextmanager
     async def opened(self, subject: UUID) -> AsyncIterator[SubjectKey]:
@@ -176,7 +193,10 @@ class Keys:
             .values(wrapped=None, destroyed_at=func.now())
         )
         async with self.engine.connect() as connection:
-            await connection.execute(statement)
+            # A rotation that held the rows meanwhile may have added a generation this statement did not see. None is
+            # added to a key that is destroyed, so what changes nothing is the last word.
+            while (await connection.execute(statement)).rowcount:
+                pass
 
     def index(self, purpose: str, value: str) -> bytes:
         """The blind index of a value: equal for equal values of one purpose, meaningless without the ring."""
@@ -191,7 +211,19 @@ class Keys:
     async def close(self) -> None:
         await self.engine.dispose()
 
+    async def _make(self, subject: UUID) -> None:
+        row = new_row(self._keyring, subject, _FIRST)
+        async with self.engine.connect() as connection:
+            await connection.execute(insert(SealedKey).values(row).on_conflict_do_nothing())
+
     async def _unwrapped(self, subjects: Collection[UUID]) -> dict[UUID, dict[int, bytes]]:
+        with suppress(KeyMissing):
+            return await self._unwrapped_once(subjects)
+        # The rows were read before a rotation and their root key looked for after its retirement: read again, they
+        # name the next one.
+        return await self._unwrapped_once(subjects)
+
+    async def _unwrapped_once(self, subjects: Collection[UUID]) -> dict[UUID, dict[int, bytes]]:
         living = select(SealedKey.subject_id, SealedKey.generation, SealedKey.wrapped).where(
             SealedKey.subject_id.in_(subjects)
         )
@@ -201,7 +233,7 @@ class Keys:
         for subject, generation, wrapped in rows:
             if wrapped is None:
                 continue
-            context = self._root_context(subject, generation)
+            context = root_context(self._keyring, subject, generation)
             generations.setdefault(subject, {})[generation] = self._keyring.unwrap(wrapped, context)
         return generations
 
@@ -209,10 +241,6 @@ class Keys:
         tombstone = select(SealedKey.generation).where(SealedKey.subject_id == subject).limit(1)
         async with self.engine.connect() as connection:
             return SubjectShredded() if await connection.scalar(tombstone) else KeyMissing()
-
-    def _root_context(self, subject: UUID, generation: int) -> Context:
-        purpose = f"subject-key:{generation}"
-        return Context(self._keyring.instance, subject, None, None, self._keyring.key_id, purpose)
 
 
 def _content(leg: int) -> str:
