@@ -21,6 +21,7 @@ from api.app import Platform, create_keys, enter_roll, open_platform, prepare
 from api.boot import refuse_silent_owners, refuse_unsafe_keys
 from api.journal import keep_journal, start_journal
 from api.process.commands import add_commands, show, tell
+from api.process.keys import add_key_commands
 from api.process.officers import add_officer_commands
 from api.process.serving import (
     heeding_signals,
@@ -331,6 +332,7 @@ def _parser() -> argparse.ArgumentParser:
     work = verbs.add_parser("work", parents=[common], help="the loops alone: seal, deliver, retry, sweep")
     work.set_defaults(run=lambda given, settings: run_served(_work(given, settings)))
     add_commands(verbs, common)
+    add_key_commands(verbs, common)
     add_system_commands(verbs, common)
     add_officer_commands(verbs, common)
     return parser

@@ -48,7 +48,7 @@ async def write_note(tx: Tx, note: Note, safe: Safe, now: datetime) -> None:
     plain = json.dumps(note.value, ensure_ascii=False, allow_nan=False).encode()
     row = new_id()
     async with safe.keys.opened(note.subject) as key:
-        sealed = key.seal(plain, _purpose(note.kind), note.owner_ref, row)
+        sealed = key.seal(plain, note_purpose(note.kind), note.owner_ref, row)
     statement = insert(SealedNote).values(
         id=row,
         subject_id=note.subject,
@@ -110,9 +110,10 @@ async def notes_about(
     return found
 
 
-def _opened(key: SubjectKey, sealed: bytes, kind: str, owner_ref: UUID, row: UUID) -> JSON:
-    return json.loads(key.open(sealed, _purpose(kind), owner_ref, row))
-
-
-def _purpose(kind: str) -> str:
+def note_purpose(kind: str) -> str:
+    """What a note of this kind is sealed for."""
     return f"note:{kind}"
+
+
+def _opened(key: SubjectKey, sealed: bytes, kind: str, owner_ref: UUID, row: UUID) -> JSON:
+    return json.loads(key.open(sealed, note_purpose(kind), owner_ref, row))

@@ -1,5 +1,5 @@
-"""Commands that serve nothing: schema, catalogue, keys, migrations, the check of the log. Each returns its exit
-code; what went on is told on standard error, results on standard output."""
+"""Commands that serve nothing: schema, catalogue, migrations, the check of the log. Each returns its exit code; what
+went on is told on standard error, results on standard output."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from api.app import CATALOGUE, create_keys, import_law
+from api.app import CATALOGUE, import_law
 from api.process.serving import reach_servers
 from api.settings import Settings
 from procedures.catalogue import read_catalogue
@@ -55,10 +55,6 @@ def add_commands(
     importing = catalogue.add_parser("import", parents=[common], help="make a checked catalogue the law here")
     importing.add_argument("folder", type=Path, nargs="?")
     importing.set_defaults(run=lambda given, settings: asyncio.run(import_catalogue(settings, given.folder)))
-
-    keys = verbs.add_parser("keys", help="root and signing keys").add_subparsers(required=True)
-    making = keys.add_parser("init", parents=[common], help="make the keys of a new installation")
-    making.set_defaults(run=lambda given, settings: init_keys(settings))
 
     log = verbs.add_parser("log", help="the access log").add_subparsers(required=True)
     verifying = log.add_parser("verify", parents=[common], help="check every line, leaf and signed head")
@@ -118,16 +114,6 @@ async def migrate(settings: Settings) -> int:
     """Bring both databases to this version."""
     async with reach_servers(settings) as servers:
         await upgrade(servers.owner_url, servers.keys_owner_url, tell)
-    return 0
-
-
-def init_keys(settings: Settings) -> int:
-    """Make the keys of a new installation; never touches keys that are there."""
-    if not create_keys(settings):
-        tell(f"the key ring is there already: {settings.keys}")
-        return 1
-    tell(f"keys made in {settings.keys}. Keep a copy where no database backup lies: without it every")
-    tell("document is lost for good, and with it and a backup anyone can read them.")
     return 0
 
 

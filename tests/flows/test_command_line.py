@@ -17,9 +17,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from api.process.commands import check_catalogue, init_keys
+from api.process.commands import check_catalogue
+from api.process.keys import init_keys
 from api.settings import Settings
+from store.embedded import Servers
+from store.identifiers import new_id
 from tests.attacks.killing import free_port
+from vault.sealing.keyrings import LocalKeyRing
+from vault.sealing.keys import Keys
 
 ROOT = Path(__file__).parents[2]
 PORT = str(free_port())
@@ -184,6 +189,43 @@ def test_keys_are_made_once_and_never_overwritten(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "keys").iterdir()} == {0o600}
     assert init_keys(settings) == 1
     assert ring.read_bytes() == made
+
+
+async def test_keys_are_rotated_and_retired_beside_a_running_platform(
+    running: str, installation: Path
+) -> None:
+    data, ring = ("--data", str(installation)), installation / "keys" / "root.json"
+    servers = Servers(**json.loads((installation / "servers.json").read_text("utf-8")))
+    keys, subject = Keys(servers.keys_url, LocalKeyRing(ring)), new_id()
+    await keys.create(subject)
+    _, listed, _ = await motlan("keys", "list", *data)
+    ((first, state, references),) = [line.split("  ") for line in listed.splitlines()]
+    assert (state, int(references) > 0) == ("wraps", True)
+    code, _, err = await motlan("keys", "retire", first, *data)
+    assert (code, err.splitlines()[-1].startswith("refused: this key wraps")) == (1, True)
+
+    code, said, err = await motlan("keys", "rotate", "root", *data)
+    assert (code, said.split()[1:]) == (0, ["wraps,", references, "moved,", "0", "do", "not", "open"])
+    assert f"{references} of {references} keys" in err
+    code, said, err = await motlan("keys", "rotate", "subjects", *data)
+    assert (code, said.split()[:2]) == (0, [references, "people,"])
+    async with keys.opened(subject) as key:
+        assert key.generation == 2
+
+    code, _, err = await motlan("keys", "retire", first, *data)
+    assert (code, "35 days" in err) == (1, True)
+    assert first in ring.read_text("ascii")
+    code, said, _ = await motlan("keys", "retire", first, "--backups-gone", *data)
+    assert (code, said.strip()) == (0, f"{first} retired")
+    assert first not in ring.read_text("ascii")
+    assert ring.stat().st_mode & 0o777 == 0o600
+    code, said, _ = await motlan("keys", "retire", "subjects", *data)
+    assert (code, said.strip()) == (0, "0 destroyed")
+    async with keys.opened(subject) as key:
+        assert key.generation == 2
+    await keys.close()
+    async with httpx2.AsyncClient(trust_env=False) as browser:
+        assert (await browser.get(f"{running}/readyz")).json() == {"status": "ready"}
 
 
 async def test_nothing_starts_in_production_with_a_demos_settings(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Subjects' keys over the years: renewed, and destroyed when somebody's data must go."""
