@@ -31,7 +31,7 @@ from store import feed, ledger, outbox, past_requests
 from store.checkpoints import LogSigner
 from store.database import Database
 from store.outbox import Message
-from vault.subjects import shred
+from vault.keycare.shredding import shred
 from vault.sweeping import drop_expired_uploads, forget_silent_uploads, forget_unanswered, sweep_blobs
 
 SEAL_SECONDS: Final = 1.0
@@ -260,7 +260,7 @@ async def _take_answer(tools: Tools, payload: Mapping[str, Any]) -> None:
 
 async def _shred(tools: Tools, payload: Mapping[str, Any]) -> None:
     async with tools.work.writing(LOOP.actor) as tx:
-        await shred(tx, UUID(payload["subject"]), tools.house.office.safe, tools.now())
+        await shred(tx, UUID(payload["subject"]), tools.house.office.safe.keys, tools.now())
 
 
 async def _in_place_of(tools: Tools, one: Filed) -> Caller:

@@ -52,8 +52,8 @@ from procedures.records import Agency
 from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
+from vault.keycare.shredding import shred_newborns
 from vault.notes import Note, write_note
-from vault.subjects import shred_newborns
 
 
 @dataclass(frozen=True, slots=True)

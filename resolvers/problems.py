@@ -271,6 +271,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.KeyMissing,
         vault.KeyRingRefused,
         vault.RotationRefused,
+        vault.ShreddingRefused,
         vault.BlobMissing,
         vault.BlobBusy,
         procedures.CatalogueRefused,

@@ -29,7 +29,7 @@ from vault.errors import (
     GrantSpent,
 )
 from vault.holding import Origin, Status
-from vault.opening import Disclosed, open_claims, open_content
+from vault.opening import Disclosed, open_claims, open_content, refuse_removed
 from vault.permission.notice import Item
 from vault.permission.receipt import is_honoured
 from vault.permission.views import ConsentStatus, items_of
@@ -203,14 +203,15 @@ def _check_consent(consent: Consent, disclosure: Disclosure, safe: Safe, now: da
 async def _load(tx: Tx, disclosure: Disclosure) -> tuple[Document, DocumentVersion]:
     """The version and its document, if they are the subject's, still there and not revoked.
 
-    Raises NotFound, DocumentNotUsable, ClaimUnknown.
+    Raises NotFound, DocumentNotUsable, SubjectShredded, ClaimUnknown.
     """
     found = await _rows(tx, disclosure)
     if found is None or not found[0].subject_id == found[1].subject_id == disclosure.subject:
         raise NotFound
     document, version = found
     # A superseded version stays what a dossier pinned; a revoked one attests nothing any more.
-    if document.status in (Status.REMOVED, Status.REVOKED):
+    refuse_removed(document)
+    if document.status == Status.REVOKED:
         raise DocumentNotUsable(document.status)
     if unknown := disclosure.claims - set(version.claim_names):
         raise ClaimUnknown(tuple(sorted(unknown)))

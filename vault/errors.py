@@ -55,6 +55,16 @@ class RotationRefused(Exception):
         self.references = references
 
 
+class ShreddingRefused(Exception):
+    """Somebody works with what would be destroyed: so many filings of theirs are under way. Nothing was ordered."""
+
+    code: ClassVar[str] = "SHREDDING_REFUSED"
+
+    def __init__(self, filings: int) -> None:
+        super().__init__(filings)
+        self.filings = filings
+
+
 class BlobMissing(Exception):
     """No sealed file rests under this name."""
 

@@ -20,7 +20,7 @@ from auth.facts import DocumentFacts
 from auth.policy import Action, require
 from store import ledger
 from store.database import Tx
-from vault.errors import DocumentNotUsable, TamperedContent
+from vault.errors import DocumentNotUsable, SubjectShredded, TamperedContent
 from vault.holding import Status
 from vault.records import Document, DocumentVersion
 from vault.safe import Safe
@@ -90,8 +90,7 @@ async def open_own(tx: Tx, caller: Caller, document_id: UUID, safe: Safe, now: d
         raise NotFound
     document, version = found
     require(caller, Action.OPEN_DOCUMENT, DocumentFacts(document.subject_id, document.issuer_agency))
-    if document.status == Status.REMOVED:
-        raise DocumentNotUsable(document.status)
+    refuse_removed(document)
     entry = ledger.Entry(
         kind="vault.read",
         subject_id=document.subject_id,
@@ -119,12 +118,19 @@ async def reopen_own(tx: Tx, caller: Caller, document_id: UUID, version_id: UUID
         raise NotFound
     document, version = found
     require(caller, Action.OPEN_DOCUMENT, DocumentFacts(document.subject_id, document.issuer_agency))
-    if document.status == Status.REMOVED or version.blob is None or version.media_type is None:
+    refuse_removed(document)
+    if version.blob is None or version.media_type is None:
         raise DocumentNotUsable(document.status)
     async with safe.keys.opened(document.subject_id) as key:
         version_key = key.unwrap(version.wrapped_key, document.id, version.id, version.number)
     file = await safe.blobs.open(version.blob)
     return OpenContent(version.media_type, version.size_bytes, version.id, file, version_key)
+
+
+def refuse_removed(document: Document) -> None:
+    """Raises DocumentNotUsable for what its person took out, SubjectShredded for what went with their key."""
+    if document.status == Status.REMOVED:
+        raise SubjectShredded if document.status_reason == "shredded" else DocumentNotUsable(document.status)
 
 
 def open_claims(version: DocumentVersion, key: VersionKey) -> dict[str, Any]:

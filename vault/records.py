@@ -39,10 +39,11 @@ class Shredding(Record):
     __tablename__ = "shreddings"
 
     subject_id: Mapped[UUID] = mapped_column(ForeignKey("subjects.id"), primary_key=True)
-    dossier_id: Mapped[UUID]
-    """The filing it ended with: an opaque reference, for the log."""
+    dossier_id: Mapped[UUID | None]
+    """The filing it ended with: an opaque reference, for the log. None: an operator ordered it under `article`."""
     ordered_at: Mapped[datetime]
     destroyed_at: Mapped[datetime | None]
+    article: Mapped[str | None]
 
 
 class Document(Record):

@@ -13,10 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import select, text, update
 
-from auth.caller import LOOP, Caller
+from auth.caller import Caller
 from auth.errors import NotFound
 from auth.policy import Action, require
-from store import ledger, outbox
 from store.database import Tx
 from store.identifiers import new_id
 from vault.errors import NumberTaken
@@ -28,8 +27,6 @@ PERSON: Final = "person"
 ORGANISATION: Final = "organisation"
 NEWBORN: Final = "newborn"
 """A child not yet numbered: provisional until a register issues a number."""
-SHREDDING_LAW: Final = "Luật Bảo vệ dữ liệu cá nhân số 91/2025/QH15"
-"""Data is destroyed once what it was taken for has ended. The article is for counsel to confirm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,31 +118,6 @@ def number_index(number: str, safe: Safe) -> bytes:
     return safe.keys.index("number", "".join(number.split()))
 
 
-async def shred_newborns(tx: Tx, caller: Caller, dossier: UUID, now: datetime) -> None:
-    """Order the destruction of the provisional newborns a refused or withdrawn filing named, and end every mandate
-    over them. Those another filing still names stay until that one ends.
-
-    The keys follow through the outbox (`shred`): a key destroyed before this commits could not be brought back.
-    """
-    doomed = await tx.scalars(text("SELECT shred_newborns(:dossier, :now)"), {"dossier": dossier, "now": now})
-    for subject in doomed.all():
-        await ledger.record(
-            tx, caller.actor, _destruction(subject, dossier, "subject.shredding", "ORDERED"), now
-        )
-        await outbox.put(tx, "subject.shred", {"subject": str(subject)}, now)
-
-
-async def shred(tx: Tx, subject: UUID, safe: Safe, now: datetime) -> None:
-    """Carry out an order: destroy the subject's key and write that down. For the loops; again changes nothing,
-    and without an order nothing happens."""
-    ordered = text("SELECT finish_shredding(:subject, :now)")
-    dossier: UUID | None = await tx.scalar(ordered, {"subject": subject, "now": now})
-    if dossier is None:
-        return
-    await safe.keys.destroy(subject)
-    await ledger.record(tx, LOOP.actor, _destruction(subject, dossier, "subject.shredded", "SUCCESS"), now)
-
-
 async def profile_of(tx: Tx, subject: UUID, safe: Safe) -> Profile:
     """Who this is, as far as the transaction's actor may see. Raises NotFound, SubjectShredded."""
     row = (await tx.execute(select(Subject.kind, Subject.profile).where(Subject.id == subject))).one_or_none()
@@ -191,18 +163,6 @@ async def _make(tx: Tx, profile: Profile, safe: Safe, now: datetime) -> UUID:
         # Another request enrolled the same number meanwhile: the key made here must seal nothing.
         await safe.keys.destroy(subject)
     return enrolled
-
-
-def _destruction(subject: UUID, dossier: UUID, kind: str, outcome: str) -> ledger.Entry:
-    return ledger.Entry(
-        kind=kind,
-        subject_id=subject,
-        outcome=outcome,
-        purpose="shredding",
-        legal_basis="LEGAL_DUTY",
-        article=SHREDDING_LAW,
-        dossier_id=dossier,
-    )
 
 
 def _facts(profile: Profile) -> bytes:

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from api.app import create_keys
 from api.process.commands import show, tell
+from api.process.destruction import add_destruction_commands
 from api.process.serving import owning, reach_servers
 from api.settings import Settings
 from store.embedded import Servers
@@ -39,7 +40,7 @@ REASONS = {
 def add_key_commands(
     verbs: "argparse._SubParsersAction[argparse.ArgumentParser]", common: argparse.ArgumentParser
 ) -> None:
-    """`keys init`, `keys list`, `keys rotate root|subjects`, `keys retire ID|subjects`."""
+    """`keys init`, `keys list`, `keys rotate root|subjects`, `keys retire ID|subjects`, and those that destroy."""
     keys = verbs.add_parser("keys", help="root, signing and people's keys").add_subparsers(required=True)
     making = keys.add_parser("init", parents=[common], help="make the keys of a new installation")
     making.set_defaults(run=lambda given, settings: init_keys(settings))
@@ -54,6 +55,7 @@ def add_key_commands(
     retiring.set_defaults(
         run=lambda given, settings: asyncio.run(retire(settings, given.key, backups_gone=given.backups_gone))
     )
+    add_destruction_commands(keys, common)
 
 
 def init_keys(settings: Settings) -> int:

@@ -17,8 +17,8 @@ from dossiers.notices import notify
 from dossiers.state import Move
 from store import outbox
 from store.database import Tx
+from vault.keycare.shredding import shred_newborns
 from vault.notes import Note, write_note
-from vault.subjects import shred_newborns
 
 
 @dataclass(frozen=True, slots=True)

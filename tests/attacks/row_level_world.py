@@ -237,7 +237,7 @@ def the_rest() -> list[Row]:
         ),
         *(note(who, owner) for who, owner in (*owned, ("lan", "filing_ask"), ("lan", "draft_ask"))),
         row(SubjectObject),
-        row(Shredding, subject_id=ID["child"]),
+        row(Shredding, subject_id=ID["child"], article="x"),
         *sent(),
         upload("officer_a"),
         row(OutboxMessage),

@@ -23,6 +23,7 @@ from api.settings import Settings
 from store.embedded import Servers
 from store.identifiers import new_id
 from tests.attacks.killing import free_port
+from vault.errors import SubjectShredded
 from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
 
@@ -43,7 +44,7 @@ async def motlan(*arguments: str, **settings: str) -> tuple[int, str, str]:
     """Exit code, results, progress."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "api", *arguments, cwd=ROOT, env={**os.environ, **settings},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await process.communicate()
     assert process.returncode is not None
@@ -226,6 +227,50 @@ async def test_keys_are_rotated_and_retired_beside_a_running_platform(
     await keys.close()
     async with httpx2.AsyncClient(trust_env=False) as browser:
         assert (await browser.get(f"{running}/readyz")).json() == {"status": "ready"}
+
+
+async def test_a_person_is_shredded_on_demand_and_stays_so_after_a_restore(
+    running: str, installation: Path, tmp_path: Path
+) -> None:
+    data, ring = ("--data", str(installation)), installation / "keys" / "root.json"
+    servers = Servers(**json.loads((installation / "servers.json").read_text("utf-8")))
+    keys, subject = Keys(servers.keys_url, LocalKeyRing(ring)), new_id()
+    await keys.create(subject)
+    owner = create_async_engine(servers.owner_url)
+    async with owner.begin() as connection:
+        entered = "INSERT INTO subjects (id, kind, profile, created_at) VALUES (:id, 'person', 'x', now())"
+        await connection.execute(text(entered), {"id": subject})
+    await owner.dispose()
+    asked = ("keys", "shred", str(subject), "--article", "Điều 14")
+    code, _, err = await motlan(*asked, *data)  # nobody answers
+    assert (code, err.splitlines()[-1]) == (1, "nothing was done")
+    async with keys.opened(subject):
+        pass
+    assert (await motlan("keys", "shred", str(new_id()), "--article", "x", "--yes", *data))[0] == 1
+
+    code, said, _ = await motlan(*asked, "--yes", *data)
+    assert (code, said.strip()) == (0, "destroyed")
+    with pytest.raises(SubjectShredded):
+        async with keys.opened(subject):
+            pytest.fail("opened")
+    code, listed, _ = await motlan("keys", "shredded", *data)
+    assert (code, f"{subject} Điều 14" in listed.splitlines()) == (0, True)
+    (tmp_path / "list").write_text(listed, "utf-8")
+
+    keys_owner = create_async_engine(servers.keys_owner_url)
+    async with keys_owner.begin() as connection:  # the dump of yesterday
+        await connection.execute(text("DELETE FROM subject_keys WHERE subject_id = :id"), {"id": subject})
+    await keys_owner.dispose()
+    await keys.create(subject)
+    code, said, _ = await motlan("keys", "replay", str(tmp_path / "list"), *data)
+    assert (code, said.strip()) == (0, "1 destroyed again")
+    with pytest.raises(SubjectShredded):
+        async with keys.opened(subject):
+            pytest.fail("opened")
+    await keys.close()
+    code, _, err = await motlan("keys", "replay", str(ring), *data)
+    assert (code, err.startswith("nothing done")) == (1, True)
+    assert (await motlan("keys", "replay", *data))[1].strip() == "0 destroyed again"
 
 
 async def test_nothing_starts_in_production_with_a_demos_settings(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.house.tree import ROOT, Function, Module, called, modules, parameters
 ASKING = frozenset({"require", "reach"})
 
 WITHOUT: Mapping[str, str] = {
-    "vault.subjects.shred_newborns": "follows a refusal or withdrawal the policy has allowed; its door looks again",
+    "vault.keycare.shredding.shred_newborns": "follows what the policy has allowed; its door looks again",
     "vault.permission.receipt.sign_receipt": "signs what consent has just decided and asked for; reads nothing",
     "vault.permission.tickets.hold_ticket": "the ticket itself is the permission; it names its caller and document",
     "dossiers.case.move_case": "the second half of use cases that have asked; the state table decides",

@@ -18,6 +18,7 @@ CLOCKS: Mapping[str, str] = {
     "api/app.py": "the one clock, made at the composition root and handed on",
     "api/__main__.py": "the command line: when the catalogue is imported at start",
     "api/process/commands.py": "the command line: when the catalogue is imported",
+    "api/process/destruction.py": "the command line: when a destruction was ordered",
     "api/process/officers.py": "the command line: until when a code is good",
     "connectors/registers.py": "the default of an injected clock",
     "store/identifiers.py": "identifiers carry the time they were made at; nobody decides by it",

@@ -185,8 +185,8 @@ class Keys:
             for key in keys.values():
                 key._forget()
 
-    async def destroy(self, subject: UUID) -> None:
-        """Destroy every generation of the subject's key, for good. Doing it again changes nothing."""
+    async def destroy(self, subject: UUID) -> bool:
+        """Destroy every generation of the subject's key, for good; whether any was left. Again changes nothing."""
         statement = (
             update(SealedKey)
             .where(SealedKey.subject_id == subject, SealedKey.destroyed_at.is_(None))
@@ -195,8 +195,10 @@ class Keys:
         async with self.engine.connect() as connection:
             # A rotation that held the rows meanwhile may have added a generation this statement did not see. None is
             # added to a key that is destroyed, so what changes nothing is the last word.
+            any_left = False
             while (await connection.execute(statement)).rowcount:
-                pass
+                any_left = True
+        return any_left
 
     def index(self, purpose: str, value: str) -> bytes:
         """The blind index of a value: equal for equal values of one purpose, meaningless without the ring."""
