@@ -11,6 +11,8 @@ from tests.house.tree import ROOMS, ROOT, at, called, modules, plant
 COMMITTERS: Mapping[str, str] = {
     "store/database.py": "writing(): the one way to change the main database",
     "store/migrate.py": "the owner's migrations, before anybody is served",
+    "vault/sealing/rotation.py": "the keys database, as its owner: one row, or one retirement, at a time",
+    "vault/sealing/rounds.py": "the same, for people's keys",
 }
 
 ENGINES: Mapping[str, str] = {
@@ -18,6 +20,7 @@ ENGINES: Mapping[str, str] = {
     "store/migrate.py": "the owners of the two databases",
     "store/log_sources.py": "the offline check of the log, one read-only snapshot",
     "vault/sealing/keys.py": "the keys database, where every statement stands alone",
+    "vault/sealing/rotation.py": "the keys database as its owner, for a command that changes keys",
 }
 
 _ENDING = frozenset({"commit", "begin", "begin_nested", "rollback", "begin_twophase"})
@@ -80,7 +83,7 @@ def test_a_commit_elsewhere_is_found(breach: str, tmp_path: Path) -> None:
     assert committers(planted) == ["dossiers/filing.py:2"]
 
 
-def test_engines_are_made_in_four_places() -> None:
+def test_engines_are_made_in_five_places() -> None:
     assert engines(ROOT) == []
 
 
