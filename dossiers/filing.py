@@ -37,7 +37,7 @@ from dossiers.errors import (
 )
 from dossiers.evidence.asks import HELD, sync_asks
 from dossiers.evidence.discretion import gap_reason
-from dossiers.evidence.pins import give_consents, notice_for, pin_others, pin_rest, request_others
+from dossiers.evidence.pins import agreed_as_shown, give_consents, pin_others, pin_rest, request_others
 from dossiers.forms import FormState, freeze_form, write_form
 from dossiers.notices import notify
 from dossiers.numbers import next_code
@@ -229,8 +229,7 @@ async def renew_notice(tx: Tx, caller: Caller, submission: Submission, office: O
     require(caller, Action.SUBMIT_DOSSIER, case.facts)
     if case.status is not Status.DRAFT or case.dossier.version != submission.change.expected_version:
         return
-    shown = await notice_for(tx, case, caller.subjects, caller.language)
-    if (shown.notice.sha256 if shown is not None else None) == submission.notice_sha256:
+    if await agreed_as_shown(tx, case, caller.subjects, caller.language, submission.notice_sha256):
         await _replan(tx, caller, case, now)
         touch(case)
 

@@ -53,6 +53,14 @@ async def notice_for(tx: Tx, case: Case, subjects: Iterable[UUID], language: str
     )
 
 
+async def agreed_as_shown(
+    tx: Tx, case: Case, subjects: Iterable[UUID], language: str, notice_sha256: str | None
+) -> bool:
+    """Whether this is the notice of the evidence as it was last kept: what these subjects have been shown."""
+    shown = await notice_for(tx, case, subjects, language)
+    return notice_sha256 == (shown.notice.sha256 if shown is not None else None)
+
+
 def shown_to(
     procedure: Procedure, law: Law, agency: Agency, evidence: Iterable[DossierEvidence], language: str
 ) -> Shown | None:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.policy import Action, require
-from dossiers.case import Case, Office, load_case, move_case, plan_case, reason_of, write_plan
+from dossiers.case import Case, Office, load_case, move_case, plan_case, reason_of, touch, write_plan
 from dossiers.clock import due_date
 from dossiers.errors import EvidenceMissing, Gap, MoveNotAllowed
 from dossiers.evidence.asks import open_supplement_asks
 from dossiers.evidence.discretion import gap_reason
-from dossiers.evidence.pins import give_consents, pin_others, pin_rest
+from dossiers.evidence.pins import agreed_as_shown, give_consents, pin_others, pin_rest
 from dossiers.forms import freeze_form, write_form
 from dossiers.records import DossierAsk
 from dossiers.state import Move, Status
@@ -68,6 +68,19 @@ async def answer_supplement(
     case.dossier.due_on = due.on if due is not None else None
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
     return case.dossier.id
+
+
+async def renew_reopened(
+    tx: Tx, caller: Caller, answer: SupplementAnswer, office: Office, now: datetime
+) -> None:
+    """As `dossiers.filing.renew_notice`, of what a supplement reopened."""
+    case = await load_case(tx, answer.dossier, office)
+    require(caller, Action.ANSWER_SUPPLEMENT, case.facts)
+    if case.status is not Status.SUPPLEMENT_REQUESTED or case.dossier.version != answer.expected_version:
+        return
+    if await agreed_as_shown(tx, case, caller.subjects, caller.language, answer.notice_sha256):
+        await replan_reopened(tx, case, await open_supplement_asks(tx, case))
+        touch(case)
 
 
 async def replan_reopened(tx: Tx, case: Case, asks: list[DossierAsk]) -> Plan:

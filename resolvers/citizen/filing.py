@@ -13,7 +13,7 @@ from dossiers import filing
 from dossiers.evidence.objections import Objection
 from dossiers.evidence.objections import object_to_ask as object_to
 from dossiers.evidence.probes import settle_registers
-from dossiers.evidence.supplements import SupplementAnswer
+from dossiers.evidence.supplements import SupplementAnswer, renew_reopened
 from dossiers.evidence.supplements import answer_supplement as answer
 from dossiers.filing import Change, Opening
 from dossiers.parties import note_named
@@ -220,11 +220,10 @@ async def submit_dossier(info: AppInfo, input: SubmitDossierInput) -> SubmitDoss
     async def do(tx: Tx) -> UUID:
         return await filing.submit_dossier(tx, context.caller, submission(), context.office, context.now)
 
-    changed = await _changed(context, "submitDossier", input, do)
-    if any(error.code in ("CONSENT_STALE", "CONSENT_REQUIRED") for error in changed["errors"]):
-        async with context.writing() as tx:
-            await filing.renew_notice(tx, context.caller, submission(), context.office, context.now)
-    return SubmitDossierPayload(**changed)
+    async def renew(tx: Tx) -> None:
+        await filing.renew_notice(tx, context.caller, submission(), context.office, context.now)
+
+    return SubmitDossierPayload(**await _changed(context, "submitDossier", input, do, renew=renew))
 
 
 async def withdraw_dossier(info: AppInfo, input: WithdrawDossierInput) -> WithdrawDossierPayload:  # noqa: A002
@@ -241,18 +240,23 @@ async def withdraw_dossier(info: AppInfo, input: WithdrawDossierInput) -> Withdr
 async def answer_supplement(info: AppInfo, input: AnswerSupplementInput) -> AnswerSupplementPayload:  # noqa: A002
     context = info.context
 
-    async def do(tx: Tx) -> UUID:
+    def given() -> SupplementAnswer:
         change = _change(input)
-        given = SupplementAnswer(
+        return SupplementAnswer(
             dossier=change.dossier,
             expected_version=change.expected_version,
             documents=tuple(read_uuid(one, "Document") for one in input.documents or []),
             form=claims_from(input.form),
             notice_sha256=input.consent.notice_sha256 if input.consent else None,
         )
-        return await answer(tx, context.caller, given, context.office, context.now)
 
-    return AnswerSupplementPayload(**await _changed(context, "answerSupplement", input, do))
+    async def do(tx: Tx) -> UUID:
+        return await answer(tx, context.caller, given(), context.office, context.now)
+
+    async def renew(tx: Tx) -> None:
+        await renew_reopened(tx, context.caller, given(), context.office, context.now)
+
+    return AnswerSupplementPayload(**await _changed(context, "answerSupplement", input, do, renew=renew))
 
 
 async def object_to_ask(info: AppInfo, input: ObjectToAskInput) -> ObjectToAskPayload:  # noqa: A002
@@ -270,6 +274,9 @@ def _change(given: Any) -> Change:
     return Change(read_uuid(given.dossier, "Dossier"), given.expected_version)
 
 
+_STALE = frozenset({"CONSENT_STALE", "CONSENT_REQUIRED"})
+
+
 async def _changed(
     context: Context,
     operation: str,
@@ -277,10 +284,14 @@ async def _changed(
     do: Callable[[Tx], Awaitable[UUID]],
     *,
     ask_registers: bool = False,
+    renew: Callable[[Tx], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
-    """The dossier after the change, or the refusal."""
+    """The dossier after the change, or the refusal. `renew` keeps what a stale agreement's refusal rolled back."""
     made, errors = await context.act(operation, given, do)
     if made is None:
+        if renew is not None and any(error.code in _STALE for error in errors):
+            async with context.writing() as tx:
+                await renew(tx)
         return {"dossier": None, "errors": errors}
     if ask_registers:
         house = context.house

@@ -14,6 +14,7 @@ from tests.flows.journeys import (
     bring,
     consents,
     denied,
+    digitise,
     held,
     line,
     look,
@@ -96,6 +97,27 @@ async def test_after_a_withdrawal_the_person_agrees_anew_or_brings_a_paper(stage
     assert (done["status"], line(done, LAND)["satisfied"]) == ("PROCESSING", True)
     bases = "SELECT legal_basis FROM dossier_evidence WHERE requirement LIKE '%.c02' AND revoked_at IS NULL"
     assert await rows(stage, bases) == [("OWN",)]
+
+
+async def test_a_notice_that_went_stale_meanwhile_is_shown_anew(stage: Stage) -> None:
+    """As with a draft: the paper it was about serves no more, and another does."""
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    taken = await permit_in_work(me, officer)
+    (given,) = await consents(me)
+    await me.act("withdrawConsent", "consent { status }", consent=given["id"])
+    old = await look(me, taken)
+    (wrong,) = [one["document"]["id"] for one in line(old, LAND)["evidence"]]
+    await digitise(officer, "minh-chau", LAND_TYPE, LAND_CLAIMS, pages=2)
+    area = "land_parcel.area@land_parcel"
+    await me.act("correctClaim", "document { id }", document=wrong, claim=area, reason="đo sai")
+    stale = await me.refused("answerSupplement", "dossier { id }", **seen(old), **agreed(old))
+    new = await look(me, taken)
+    assert (stale["code"], stale["sha256"]) == ("CONSENT_STALE", new["notice"]["sha256"])
+    assert new["notice"]["sha256"] != old["notice"]["sha256"]
+    async with unchanged(stage):
+        behind = await me.refused("answerSupplement", "dossier { id }", **seen(new), **agreed(old))
+    assert behind["code"] == "CONSENT_STALE"
+    assert (await answer(me, new, **agreed(new)))["status"] == "PROCESSING"
 
 
 async def test_what_was_not_asked_is_not_answered(stage: Stage) -> None:
