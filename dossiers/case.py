@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, inspect, select
 
 from auth.caller import Caller
 from auth.errors import NotFound
@@ -19,10 +19,13 @@ from dossiers.errors import ProcedureUnknown, RequirementUnknown, StaleVersion
 from dossiers.question import filing_of
 from dossiers.records import (
     Dossier,
+    DossierAsk,
     DossierEvent,
     DossierEvidence,
+    DossierOverride,
     DossierParty,
     DossierRequirement,
+    DossierResult,
     RegisterProbe,
 )
 from dossiers.state import Move, Status, next_state
@@ -38,7 +41,17 @@ from vault.holding import Status as HoldingStatus
 from vault.safe import Safe
 from vault.subjects import askable
 
-R = TypeVar("R", DossierParty, DossierRequirement, DossierEvidence, RegisterProbe)
+R = TypeVar(
+    "R",
+    DossierParty,
+    DossierRequirement,
+    DossierEvidence,
+    DossierAsk,
+    DossierOverride,
+    DossierEvent,
+    DossierResult,
+    RegisterProbe,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +152,15 @@ async def load_cases(tx: Tx, dossiers: Collection[UUID], office: Office) -> list
     """Those of the dossiers within the caller's reach, unlocked: for lists, one statement a table."""
     found = await tx.scalars(select(Dossier).where(Dossier.id.in_(dossiers)))
     return await _cases(tx, found.all(), office)
+
+
+async def rows_of(tx: Tx, record: type[R], dossiers: Collection[UUID]) -> Mapping[UUID, list[R]]:
+    """The rows of one table that belong to these dossiers, by dossier; none for one that has none."""
+    found: defaultdict[UUID, list[R]] = defaultdict(list)
+    ordered = select(record).where(record.dossier_id.in_(dossiers)).order_by(*inspect(record).primary_key)
+    for row in await tx.scalars(ordered):
+        found[row.dossier_id].append(row)
+    return found
 
 
 def procedure_of(law: Law, key: str) -> Procedure:
@@ -311,10 +333,10 @@ def _is_dead(case: Case, subject: UUID) -> bool:
 
 async def _cases(tx: Tx, dossiers: Sequence[Dossier], office: Office) -> list[Case]:
     ids = [dossier.id for dossier in dossiers]
-    parties = await _rows(tx, DossierParty, ids)
-    requirements = await _rows(tx, DossierRequirement, ids)
-    evidence = await _rows(tx, DossierEvidence, ids)
-    probes = await _rows(tx, RegisterProbe, ids)
+    parties = await rows_of(tx, DossierParty, ids)
+    requirements = await rows_of(tx, DossierRequirement, ids)
+    evidence = await rows_of(tx, DossierEvidence, ids)
+    probes = await rows_of(tx, RegisterProbe, ids)
     cases = []
     for dossier in dossiers:
         law = office.laws.on(dossier.filing_day)
@@ -338,10 +360,3 @@ def _by_role(rows: Iterable[DossierParty]) -> dict[str, tuple[UUID, ...]]:
     for row in rows:
         parties[row.role] = (*parties.get(row.role, ()), row.subject_id)
     return parties
-
-
-async def _rows(tx: Tx, record: type[R], dossiers: Collection[UUID]) -> defaultdict[UUID, list[R]]:
-    found: defaultdict[UUID, list[R]] = defaultdict(list)
-    for row in await tx.scalars(select(record).where(record.dossier_id.in_(dossiers))):
-        found[row.dossier_id].append(row)
-    return found

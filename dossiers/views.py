@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -17,7 +17,7 @@ from auth.assurance import SIGNED_IN
 from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.policy import Action, reach, require
-from dossiers.case import Office
+from dossiers.case import Office, rows_of
 from dossiers.records import (
     Dossier,
     DossierAsk,
@@ -32,18 +32,6 @@ from dossiers.records import (
 from dossiers.state import Status
 from store.database import Tx
 from vault.notes import read_notes
-
-R = TypeVar(
-    "R",
-    DossierParty,
-    DossierRequirement,
-    DossierEvidence,
-    DossierAsk,
-    DossierOverride,
-    DossierEvent,
-    DossierResult,
-)
-
 
 Parties = Mapping[str, frozenset[UUID]]
 """Subjects by role."""
@@ -112,13 +100,13 @@ async def notices_by_id(tx: Tx, caller: Caller, ids: Sequence[UUID]) -> dict[UUI
 
 
 async def requirements_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierRequirement]]:
-    rows = await _rows(tx, DossierRequirement, dossiers)
+    rows = await rows_of(tx, DossierRequirement, dossiers)
     return {key: sorted(group, key=lambda row: row.position) for key, group in rows.items()}
 
 
 async def parties_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, Parties]:
     """Who plays which role; a role nobody is named for is the applicant's."""
-    rows = await _rows(tx, DossierParty, dossiers)
+    rows = await rows_of(tx, DossierParty, dossiers)
     found: dict[UUID, dict[str, frozenset[UUID]]] = {}
     for dossier, group in rows.items():
         roles = found[dossier] = {}
@@ -129,21 +117,21 @@ async def parties_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, Parties]
 
 async def evidence_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierEvidence]]:
     """Evidence still standing: pinned, or planned for a draft or a supplement."""
-    rows = await _rows(tx, DossierEvidence, dossiers)
+    rows = await rows_of(tx, DossierEvidence, dossiers)
     return {key: [row for row in group if row.revoked_at is None] for key, group in rows.items()}
 
 
 async def overrides_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierOverride]]:
-    return await _rows(tx, DossierOverride, dossiers)
+    return await rows_of(tx, DossierOverride, dossiers)
 
 
 async def events_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[DossierEvent]]:
-    rows = await _rows(tx, DossierEvent, dossiers)
+    rows = await rows_of(tx, DossierEvent, dossiers)
     return {key: sorted(group, key=lambda row: row.id) for key, group in rows.items()}
 
 
 async def results_of(tx: Tx, dossiers: Sequence[UUID]) -> Mapping[UUID, list[UUID]]:
-    rows = await _rows(tx, DossierResult, dossiers)
+    rows = await rows_of(tx, DossierResult, dossiers)
     return {key: [row.document_id for row in group] for key, group in rows.items()}
 
 
@@ -216,10 +204,3 @@ async def _page(tx: Tx, query: Select[Any], after: UUID | None, first: int) -> l
     if after is not None:
         query = query.where(Dossier.id < after)
     return list(await tx.scalars(query.order_by(Dossier.id.desc()).limit(first)))
-
-
-async def _rows(tx: Tx, record: type[R], dossiers: Sequence[UUID]) -> Mapping[UUID, list[R]]:
-    grouped: dict[UUID, list[R]] = defaultdict(list)
-    for row in await tx.scalars(select(record).where(record.dossier_id.in_(dossiers))):
-        grouped[row.dossier_id].append(row)
-    return grouped

@@ -4,16 +4,15 @@ What a filing says of other people is what its filer is shown of them in the pro
 requirements about somebody else by `dossiers.evidence.discretion`. Officers appear as their agency.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import inspect, or_, select
+from sqlalchemy import or_, select
 
 from auth.caller import Caller, CallerKind
-from dossiers.case import Office
+from dossiers.case import Office, rows_of
 from dossiers.evidence.discretion import face_of
 from dossiers.records import (
     Dossier,
@@ -31,18 +30,6 @@ from store.database import Tx
 from vault.documents import documents_by_id
 from vault.export.papers import Told
 from vault.notes import notes_about
-
-R = TypeVar(
-    "R",
-    DossierParty,
-    DossierRequirement,
-    DossierEvidence,
-    DossierAsk,
-    DossierOverride,
-    DossierEvent,
-    DossierResult,
-    RegisterProbe,
-)
 
 TOLD_EVENTS = frozenset(
     {"answered", "declined_reuse", "refused_ask", "refused_upload", "override", "objected"}
@@ -85,17 +72,17 @@ async def filings(tx: Tx, subject: UUID, after: UUID | None, limit: int, office:
 
 
 async def _parts(tx: Tx, subject: UUID, dossiers: Sequence[UUID]) -> _Parts:
-    issued = await _rows(tx, DossierResult, dossiers)
+    issued = await rows_of(tx, DossierResult, dossiers)
     ids = [one.document_id for group in issued.values() for one in group]
     held = await documents_by_id(tx, Caller(CallerKind.CITIZEN, subject), ids)
     return _Parts(
-        parties=await _rows(tx, DossierParty, dossiers),
-        requirements=await _rows(tx, DossierRequirement, dossiers),
-        evidence=await _rows(tx, DossierEvidence, dossiers),
-        asks=await _rows(tx, DossierAsk, dossiers),
-        overrides=await _rows(tx, DossierOverride, dossiers),
-        events=await _rows(tx, DossierEvent, dossiers),
-        probes=await _rows(tx, RegisterProbe, dossiers),
+        parties=await rows_of(tx, DossierParty, dossiers),
+        requirements=await rows_of(tx, DossierRequirement, dossiers),
+        evidence=await rows_of(tx, DossierEvidence, dossiers),
+        asks=await rows_of(tx, DossierAsk, dossiers),
+        overrides=await rows_of(tx, DossierOverride, dossiers),
+        events=await rows_of(tx, DossierEvent, dossiers),
+        probes=await rows_of(tx, RegisterProbe, dossiers),
         results={key: [one for one in group if one.document_id in held] for key, group in issued.items()},
     )
 
@@ -263,11 +250,3 @@ def _probe(row: RegisterProbe) -> dict[str, Any]:
         "document": row.document_id,
         "at": row.at,
     }
-
-
-async def _rows(tx: Tx, record: type[R], dossiers: Sequence[UUID]) -> Mapping[UUID, list[R]]:
-    grouped: dict[UUID, list[R]] = defaultdict(list)
-    keys = inspect(record).primary_key
-    for row in await tx.scalars(select(record).where(record.dossier_id.in_(dossiers)).order_by(*keys)):
-        grouped[row.dossier_id].append(row)
-    return grouped
