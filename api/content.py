@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.gateway.requests import Unreadable, refuse_foreign_origin
+from api.gateway.requests import Unreadable, refuse_foreign_origin, unreadable
 from api.journal import log_fault
 from api.oauth.credentials import REFUSED_TOKENS, bad_credentials, caller_from_request, step_up
 from api.web.answers import HARDENED, refusal
@@ -83,13 +83,6 @@ def refused(error: Exception, context: Context, status: int | None = None) -> Re
     answer = refusal(code, told.message, STATUS[code])
     if isinstance(known, StepUpRequired):
         answer.headers.update(step_up(known.acr))
-    return answer
-
-
-def unreadable(given: Unreadable) -> Response:
-    """The answer to what is none of ours, with what to bring instead."""
-    answer = refusal(given.code, given.message, given.status)
-    answer.headers.update(given.headers)
     return answer
 
 

@@ -13,8 +13,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.content import ATTACHMENT, context_of, refused, unreadable
-from api.gateway.requests import Unreadable
+from api.content import ATTACHMENT, context_of, refused
+from api.gateway.requests import Unreadable, unreadable
 from api.journal import log_fault
 from api.web.answers import refusal
 from dossiers.export.exporting import begin_export, stream_export

@@ -6,9 +6,9 @@ from uuid import UUID
 import strawberry
 
 from auth.caller import CallerKind
-from auth.passkeys.registry import own_passkeys, remove_own_passkey
+from auth.passkeys.registry import own_passkeys
 from auth.sessions import end_own_session, own_sessions
-from dossiers.notices import notify
+from dossiers.phones import passkeys
 from procedures.agencies import agency_name
 from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo
@@ -173,9 +173,7 @@ async def remove_passkey(info: AppInfo, input: RemovePasskeyInput) -> RemovePass
 
     async def do(tx: Tx) -> UUID:
         key = read_uuid(input.passkey, "Passkey")
-        await remove_own_passkey(tx, context.caller, key, context.now)
-        if context.caller.kind is CallerKind.CITIZEN and context.caller.id is not None:
-            await notify(tx, context.caller.id, "passkey_removed", context.now)
+        await passkeys.remove_passkey(tx, context.caller, key, context.now)
         return key
 
     made, errors = await context.act("removePasskey", input, do)

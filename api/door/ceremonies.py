@@ -22,18 +22,16 @@ from auth.passkeys.ceremonies import Ceremony, Purpose, begin_ceremony, take_cer
 from auth.passkeys.models import KeyModels
 from auth.passkeys.registry import (
     Holder,
-    add_own_passkey,
     enrol_key,
     enrolment_of,
     held_keys,
     note_use,
-    remove_own_passkey,
 )
 from auth.passkeys.verification import HeldKey, creation_options, request_options, verify_new_key, verify_use
 from auth.policy import Action, require
 from auth.provider.login import STARTER, local_path
 from auth.sessions import SignedIn, open_session, raise_session
-from dossiers.notices import notify
+from dossiers.phones.passkeys import add_passkey, remove_passkey
 from store.database import Tx
 
 LONGEST_NAME: Final = 60
@@ -59,14 +57,12 @@ class Ceremonies:
         begun = Ceremony(purpose, holder, caller.acr, now, local_path(str(next_path)), caller.session)
         async with self._door.database.writing(STARTER) as tx:
             held = await held_keys(tx, holder)
+            if not (adding or held):
+                raise PasskeyRefused("none")
             secret, challenge = await begin_ceremony(tx, begun, now)
         if adding:
-            options = self._creation(holder, challenge, _label(holder), held)
-        elif held:
-            options = request_options(self._door.site, challenge, held)
-        else:
-            raise PasskeyRefused("none")
-        return self._asked(options, secret)
+            return self._asked(self._creation(holder, challenge, _label(holder), held), secret)
+        return self._asked(request_options(self._door.site, challenge, held), secret)
 
     async def enrol(self, request: Request) -> Response:
         """A first key of an officer's, by the code they were handed: `{"code"}` -> `{"options"}`. One try for each
@@ -112,9 +108,7 @@ class Ceremonies:
         given, now = await self._given(request), self._door.now()
         caller = await signed_in_caller(self._door, request)
         async with self._door.database.writing(caller.actor) as tx:
-            await remove_own_passkey(tx, caller, _uuid(given.get("key")), now)
-            if caller.kind is CallerKind.CITIZEN and caller.id is not None:
-                await notify(tx, caller.id, "passkey_removed", now)
+            await remove_passkey(tx, caller, _uuid(given.get("key")), now)
         return json_answer({"next": "/passkeys"})
 
     async def _add(
@@ -123,16 +117,13 @@ class Ceremonies:
         caller = await self._same(request, begun)
         key = verify_new_key(self._door.site, credential, begun.challenge, self._models(begun.holder))
         async with self._door.database.writing(caller.actor) as tx:
-            await add_own_passkey(tx, caller, key, name, now)
-            if begun.holder.kind is CallerKind.CITIZEN:
-                # A key of somebody else's would be the first thing a thief adds.
-                await notify(tx, begun.holder.id, "passkey_added", now)
+            await add_passkey(tx, caller, key, name, now)
 
     async def _raise(self, request: Request, begun: Ceremony, credential: object, now: datetime) -> str:
         caller = await self._same(request, begun)
         async with self._door.database.writing(caller.actor) as tx:
             await self._shown(tx, begun, credential, now)
-            return await raise_session(tx, caller, with_passkey(begun.acr), now)
+            return await raise_session(tx, caller, with_passkey(caller.acr), now)
 
     async def _enter(self, begun: Ceremony, credential: object, now: datetime) -> str:
         async with self._door.database.writing(STARTER) as tx:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from api.door.ceremonies import Ceremonies, signed_in_caller
 from api.door.front import FrontDoor
-from api.gateway.requests import Unreadable
+from api.gateway.requests import Unreadable, unreadable
 from api.web.answers import refusal
 from api.web.pages import language_of
 from auth.assurance import VAULT, meets
@@ -107,7 +107,7 @@ def _answering(act: Callable[[Request], Awaitable[Response]]) -> Callable[[Reque
         try:
             return await act(request)
         except Unreadable as unread:
-            return refusal(unread.code, unread.message, unread.status)
+            return unreadable(unread)
         except AuthRefusal as refused:
             return _refused(request, refused)
 

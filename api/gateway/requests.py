@@ -12,8 +12,9 @@ from urllib.parse import parse_qsl
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 
-from api.web.answers import JSON
+from api.web.answers import JSON, refusal
 
 GRAPHQL_JSON: Final = "application/graphql-response+json"
 MOST_BYTES: Final = 64 * 1024
@@ -47,6 +48,13 @@ class Asked:
     document_id: str | None
     variables: dict[str, Any]
     operation: str | None
+
+
+def unreadable(given: Unreadable) -> Response:
+    """The answer to what is none of ours, with what to bring instead."""
+    answer = refusal(given.code, given.message, given.status)
+    answer.headers.update(given.headers)
+    return answer
 
 
 def answer_kind(request: Request) -> str:

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from api.content import STATUS, context_of, refused, unreadable
-from api.gateway.requests import Unreadable
+from api.content import STATUS, context_of, refused
+from api.gateway.requests import Unreadable, unreadable
 from api.tus import headers
 from api.tus.body import Body, Ending
 from api.web.answers import HARDENED, json_answer, refusal
