@@ -291,7 +291,7 @@ def test_a_promise_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_trace_of_a_machine_is_found(trace: str, tmp_path: Path) -> None:
-    clean = "a parent folder such as `/root` may be closed; ~/opt; $HOME/work/x; a/work/b\n"
+    clean = "a parent folder such as `/srv` may be closed; ~/opt; $HOME/work/x; a/work/b\n"
     planted = plant(tmp_path, {"docs/x.md": trace + "\n", "docs/y.md": clean})
     assert traces_of_a_machine(planted, ("host.of.this.machine",)) == ["docs/x.md:1"]
 
