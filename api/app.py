@@ -71,6 +71,8 @@ from vault.sealing.keys import Keys
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
 OWNER = Actor("owner")
+LOOP_SECONDS = 60.0
+"""How long one statement of a loop may take: it may go through every row there is, and nobody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,9 @@ async def open_platform(
     refuse_unsafe_keys(settings)
     now = _clock(settings)
     database = Database(servers.url, clock_offset=settings.clock_offset)
-    work = Database(servers.work_url, pool_size=3, clock_offset=settings.clock_offset)
+    work = Database(
+        servers.work_url, pool_size=3, clock_offset=settings.clock_offset, answer_seconds=LOOP_SECONDS
+    )
     keys = Keys(servers.keys_url, LocalKeyRing(settings.keys / "root.json"))
     try:
         engines = {

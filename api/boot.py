@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from api.settings import Settings, SettingsRefused
 from store.database import Database
 from store.embedded import Servers
+from store.errors import TemporarilyUnavailable
 from store.migrate import Standing, standing_of
 
 CLOCKS_APART: Final = timedelta(seconds=5)
@@ -80,7 +81,7 @@ async def refuse_wrong_databases(
 async def _standing(name: str, engine: AsyncEngine) -> Standing:
     try:
         return await standing_of(engine)
-    except (OSError, SQLAlchemyError):
+    except (OSError, SQLAlchemyError, TemporarilyUnavailable):
         # Without the driver's words: they hold the address, and with it a password.
         message = (
             f"{name}: no database answers there to this role and password: check address, role and password"

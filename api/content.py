@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from api.gateway.requests import Unreadable, refuse_foreign_origin, unreadable
-from api.journal import log_fault
+from api.journal import FAULTS, log_fault
 from api.oauth.credentials import REFUSED_TOKENS, bad_credentials, caller_from_request, step_up
 from api.web.answers import HARDENED, refusal
 from api.web.ranges import Range, RangeUnmet, asked_range
@@ -38,6 +38,7 @@ STATUS: Mapping[str, int] = {
     "UPLOAD_REFUSED": 422,
     "STORAGE_FAILED": 503,
     "DISCLOSURE_BUSY": 503,
+    "TEMPORARILY_UNAVAILABLE": 503,
     "INTERNAL": 500,
 }
 """Anything else the caller can act on is a conflict with how things stand."""
@@ -78,9 +79,10 @@ def refused(error: Exception, context: Context, status: int | None = None) -> Re
         return refusal(face.code, face.message, given, retry_after_seconds=face.retry_after_seconds)
     told = top_level(known, context.language, context.request_id)
     code = str((told.extensions or {}).get("code"))
-    if code == "INTERNAL":
+    if code in FAULTS:
         log_fault("content", error, context.request_id)
-    answer = refusal(code, told.message, STATUS[code])
+    again = (told.extensions or {}).get("retryAfterSeconds")
+    answer = refusal(code, told.message, STATUS[code], retry_after_seconds=again)
     if isinstance(known, StepUpRequired):
         answer.headers.update(step_up(known.acr))
     return answer

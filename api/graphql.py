@@ -32,7 +32,7 @@ from api.gateway.requests import (
     read_body,
     refuse_foreign_origin,
 )
-from api.journal import log_fault
+from api.journal import FAULTS, log_fault
 from api.metrics import Metrics
 from api.oauth.credentials import (
     REFUSED_TOKENS,
@@ -49,6 +49,7 @@ from auth.errors import CredentialsConflict
 from resolvers.context import Context, House
 from resolvers.problems import PAYLOAD, shaped, top_level
 from resolvers.schema import build
+from store.errors import TemporarilyUnavailable
 from store.identifiers import new_id
 
 PARTIAL: Final = 294
@@ -130,16 +131,28 @@ class GraphQLFace:
                 headers["Allow"] = "POST"
             body = _failed([_error(unreadable.code, unreadable.message)])
             return json_answer(body, unreadable.status, headers=headers | dict(unreadable.headers))
+        except TemporarilyUnavailable as away:
+            # Nobody's session could be looked up: nothing of the request has run.
+            log_fault("graphql", away, headers["X-Request-Id"])
+            told = top_level(away, language_of(request), headers["X-Request-Id"])
+            headers["Retry-After"] = str(away.retry_after_seconds)
+            return json_answer(_failed([_told(told)]), 503, headers=headers)
         headers |= next_nonce(self._house, request, context.now)
         status, wanted = said.status, _wanted_assurance(said.body)
         if wanted is not None:
             headers |= step_up(wanted)
             # RFC 9470 answers 401; what did succeed beside it must not look as if it had not.
-            status = status if any((said.body.get("data") or {}).values()) else 401
+            status = status if _has_data(said.body) else 401
+        wait = _wanted_wait(said.body)
+        if wait is not None:
+            # Whoever stands between sees only the status: nothing was done, and the same request may be sent again.
+            headers["Retry-After"] = str(wait)
+            status = status if _has_data(said.body) else 503
         answer = json_answer(said.body, status, media_type=kind, headers=headers)
         return _kept(request, answer) if said.lasting else answer
 
     async def _context(self, request: Request, request_id: str) -> Context:
+        """Raises Unreadable(400, 401), TemporarilyUnavailable."""
         now = self._now()
         try:
             caller = await caller_from_request(self._house, request, now)
@@ -236,14 +249,18 @@ def _face(error: GraphQLError, context: Context) -> dict[str, Any]:
     if error.path is None and (error.original_error is None or _VARIABLE.match(error.message)):
         return _error("BAD_VARIABLES", _variable_words(error.message))
     face = _refusal(error.original_error, context)
-    if (face.extensions or {}).get("code") == "INTERNAL":
+    if (face.extensions or {}).get("code") in FAULTS:
         log_fault("graphql", error.original_error or error, context.request_id)
-    told: dict[str, Any] = {"message": face.message, "extensions": dict(face.extensions or {})}
+    told = _told(face)
     if error.path is not None:
         told["path"] = list(error.path)
     if error.locations:
         told["locations"] = [one.formatted for one in error.locations]
     return told
+
+
+def _told(face: GraphQLError) -> dict[str, Any]:
+    return {"message": face.message, "extensions": dict(face.extensions or {})}
 
 
 def _refusal(error: Exception | None, context: Context) -> GraphQLError:
@@ -276,6 +293,18 @@ def _failed(errors: list[Any]) -> dict[str, Any]:
 
 def _codes(body: Mapping[str, Any]) -> list[str]:
     return [str((error.get("extensions") or {}).get("code", "")) for error in body.get("errors") or ()]
+
+
+def _has_data(body: Mapping[str, Any]) -> bool:
+    return any((body.get("data") or {}).values())
+
+
+def _wanted_wait(body: Mapping[str, Any]) -> int | None:
+    """How many seconds until what failed for a moment may be asked for again."""
+    for error in body.get("errors") or ():
+        if (error.get("extensions") or {}).get("code") == TemporarilyUnavailable.code:
+            return int(error["extensions"]["retryAfterSeconds"])
+    return None
 
 
 def _wanted_assurance(body: Mapping[str, Any]) -> str | None:

@@ -1,8 +1,10 @@
 """Whether the process lives, whether it may be sent requests, and the public keys its tokens verify with."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import func, select
 from starlette.requests import Request
@@ -17,6 +19,9 @@ from auth.caller import ANONYMOUS
 from auth.tokens import Tokens
 from store.database import Database
 from vault.sealing.keys import Keys
+
+LOOK_SECONDS: Final = 4.0
+"""For both databases to answer. Whoever asks whether we are ready waits no longer than a few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +40,10 @@ def routes(database: Database, keys: Keys, tokens: Tokens, loops: Loops, clock: 
 
     async def ready(request: Request) -> Response:
         try:
-            async with database.reading(ANONYMOUS.actor) as tx:
-                theirs: datetime = (await tx.scalars(select(func.app_now()))).one()
-            of_keys = await keys.reach() + clock.offset
+            async with asyncio.timeout(LOOK_SECONDS):
+                async with database.reading(ANONYMOUS.actor) as tx:
+                    theirs: datetime = (await tx.scalars(select(func.app_now()))).one()
+                of_keys = await keys.reach() + clock.offset
         except Exception as error:  # whatever keeps us from either database, we are not ready
             log_fault("readiness", error)
             return json_answer({"status": "database"}, 503)

@@ -18,6 +18,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _QUIET = ("httpx2", "httpcore2", "asyncio", "strawberry.execution", "sqlalchemy", "alembic", "uvicorn.error")
 _OURS = frozenset({"api", "resolvers", "dossiers", "procedures", "vault", "auth", "connectors", "store"})
 
+FAULTS = frozenset({"INTERNAL", "TEMPORARILY_UNAVAILABLE"})
+"""Codes whose cause stands in the journal alone."""
+
 KEPT_BYTES = 10 * 1024 * 1024
 
 log = logging.getLogger("motlan")

@@ -246,9 +246,15 @@ PAYLOAD: dict[type[Exception], Face] = {
 """Refusals shaped into a payload's `errors`."""
 
 TOP_LEVEL: frozenset[type[Exception]] = frozenset(
-    {auth.Unauthenticated, auth.NotFound, auth.AccessDenied, auth.StepUpRequired}
+    {
+        auth.Unauthenticated,
+        auth.NotFound,
+        auth.AccessDenied,
+        auth.StepUpRequired,
+        store.TemporarilyUnavailable,
+    }
 )
-"""Neutral top-level errors: their reasons are for the ledger, not for the caller."""
+"""Neutral top-level errors: their reasons are for the ledger or the journal, not for the caller."""
 
 FAULTS: frozenset[type[Exception]] = frozenset(
     {
@@ -298,6 +304,9 @@ def top_level(error: Exception | None, language: str, request_id: str) -> GraphQ
         if isinstance(error, auth.StepUpRequired):
             # Not neutral: the caller is who they say, and can do something about it (RFC 9470).
             told.extensions = {**(told.extensions or {}), "acrValues": error.acr}
+        if isinstance(error, store.TemporarilyUnavailable):
+            again = {"retryable": True, "retryAfterSeconds": error.retry_after_seconds}
+            told.extensions = {**(told.extensions or {}), **again}
         return told
     said = refusal_words("INTERNAL", language, request_id=request_id)
     return _graphql_error("INTERNAL", said, request_id)

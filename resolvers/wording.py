@@ -176,6 +176,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Chưa lưu được tệp. Vui lòng thử lại.",
         "The file could not be stored. Please try again.",
     ),
+    "TEMPORARILY_UNAVAILABLE": (
+        "Hệ thống tạm thời chưa trả lời được. Vui lòng thử lại: cùng một yêu cầu gửi lại chỉ được tính một lần.",
+        "The service cannot answer at this moment. Please try again: the same request sent again counts once.",
+    ),
     "SUBJECT_SHREDDED": (
         "Dữ liệu này đã được hủy theo yêu cầu.",
         "This data has been destroyed as requested.",

@@ -73,6 +73,16 @@ class WallsBroken(StoreRefusal):
         self.findings = findings
 
 
+class TemporarilyUnavailable(StoreRefusal):
+    """A database did not answer, had no room, or broke a conflict: try again.
+
+    Nothing was changed, unless only the answer to a COMMIT was lost.
+    """
+
+    code = "TEMPORARILY_UNAVAILABLE"
+    retry_after_seconds = 1
+
+
 class IdempotencyConflict(StoreRefusal):
     """The idempotency key was already used by this caller, for this operation, with another request."""
 

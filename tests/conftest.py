@@ -20,11 +20,11 @@ import asyncpg
 import httpcore2
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.signing import SigningKey
 from auth.tokens import Tokens
-from store.database import Database
+from store.database import Database, open_engine
 from store.embedded import Embedded, Servers
 from store.migrate import upgrade
 from store.records import Record
@@ -105,14 +105,14 @@ async def servers(new_database: NewDatabase) -> Servers:
 @pytest.fixture(scope="session")
 async def owner(servers: Servers) -> AsyncIterator[AsyncEngine]:
     """The owner's engine, for planting what no actor could write. Use `owner.begin()`."""
-    engine = create_async_engine(servers.owner_url)
+    engine = open_engine(servers.owner_url, pool_size=5, answer_seconds=None)
     yield engine
     await engine.dispose()
 
 
 @pytest.fixture(scope="session")
 async def keys_owner(servers: Servers) -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine(servers.keys_owner_url)
+    engine = open_engine(servers.keys_owner_url, pool_size=5, answer_seconds=None)
     yield engine
     await engine.dispose()
 

@@ -80,7 +80,7 @@ async def reach_servers(settings: Settings) -> AsyncIterator[Servers]:
 @asynccontextmanager
 async def owning(servers: Servers) -> AsyncIterator[Database]:
     """The main database as its owner, for an operator's command."""
-    owner = Database(servers.owner_url, pool_size=1)
+    owner = Database(servers.owner_url, pool_size=1, answer_seconds=None)
     try:
         yield owner
     finally:

@@ -3,11 +3,15 @@
 Without it the server prints the exception with its message, and messages quote what people sent.
 """
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.journal import log_fault
 from api.web.answers import refusal
+from api.web.pages import language_of
+from resolvers.wording import refusal_words
+from store.errors import TemporarilyUnavailable
 from store.identifiers import new_id
 
 HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
@@ -41,8 +45,14 @@ class Shield:
             request_id = str(new_id())
             log_fault("http", error, request_id)
             if not begun:
-                answer = refusal("INTERNAL", f"Something went wrong here. Reference: {request_id}", 500)
-                await answer(scope, receive, hardened)
+                await _face(error, request_id, Request(scope))(scope, receive, hardened)
             else:
                 # Half an answer must not look like a whole one: the connection breaks off.
                 raise ConnectionAbortedError from None
+
+
+def _face(error: Exception, request_id: str, request: Request) -> Response:
+    if isinstance(error, TemporarilyUnavailable):
+        words = refusal_words(error.code, language_of(request))
+        return refusal(error.code, words, 503, retry_after_seconds=error.retry_after_seconds)
+    return refusal("INTERNAL", f"Something went wrong here. Reference: {request_id}", 500)

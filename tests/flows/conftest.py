@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from strawberry import Schema
 from strawberry.extensions import SchemaExtension
 
@@ -30,7 +30,7 @@ from sandbox.demo import seed
 from sandbox.story import state
 from sandbox.supervisor import Sandbox
 from sandbox.systems import system_accounts
-from store.database import Tx
+from store.database import Tx, open_engine
 from store.embedded import Servers
 from store.records import Record
 from tests.conftest import NOW, NewDatabase
@@ -81,7 +81,11 @@ async def furnished(
     create_keys(settings)
     await prepare(servers, NOW, lambda step: None)
     await enter_demo(servers, seed(sandbox.issuer), system_accounts(sandbox.folder))
-    owner, keys_owner = create_async_engine(servers.owner_url), create_async_engine(servers.keys_owner_url)
+    # As the product's own, they find their way back when a test restarts the server.
+    owner, keys_owner = [
+        open_engine(url, pool_size=5, answer_seconds=None)
+        for url in (servers.owner_url, servers.keys_owner_url)
+    ]
     yield House(settings, servers, sandbox, owner, keys_owner)
     await owner.dispose()
     await keys_owner.dispose()

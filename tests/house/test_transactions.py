@@ -24,7 +24,9 @@ ENGINES: Mapping[str, str] = {
 }
 
 _ENDING = frozenset({"commit", "begin", "begin_nested", "rollback", "begin_twophase"})
-_MAKING = frozenset({"create_async_engine", "create_engine", "async_sessionmaker", "sessionmaker"})
+_MAKING = frozenset(
+    {"create_async_engine", "create_engine", "async_sessionmaker", "sessionmaker", "open_engine"}
+)
 _SPOKEN = ("COMMIT", "BEGIN", "ROLLBACK", "SAVEPOINT", "START TRANSACTION")
 
 

@@ -16,8 +16,8 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import create_async_engine
 
+from store.database import ANSWER_SECONDS, open_engine
 from vault.errors import KeyMissing, SubjectShredded, TamperedContent
 from vault.sealing import envelope
 from vault.sealing.envelope import Context, OpeningStream, SealingStream
@@ -147,11 +147,13 @@ class Keys:
     """The keys database, with its own engine.
 
     Every statement is a transaction of its own: a key is made before the rows it seals, and an orphaned key
-    seals nothing.
+    seals nothing. Raises TemporarilyUnavailable throughout.
     """
 
     def __init__(self, database_url: str, keyring: KeyRing, *, pool_size: int = 5) -> None:
-        self.engine = create_async_engine(database_url, pool_size=pool_size, isolation_level="AUTOCOMMIT")
+        self.engine = open_engine(
+            database_url, pool_size=pool_size, answer_seconds=ANSWER_SECONDS, isolation_level="AUTOCOMMIT"
+        )
         self._keyring = keyring
 
     async def create(self, subject: UUID) -> None:
