@@ -21,6 +21,7 @@ from tests import files
 from tests.flows.conftest import Later
 from tests.flows.journeys import DRAWING, DRAWING_TYPE, issued_permit, permit_in_work, rows, unchanged
 from tests.flows.stage import ORIGIN, Person, Stage
+from tests.rooms.disclosing import at_commit
 from vault.sealing.envelope import SEGMENT_BYTES
 
 PICTURE = files.png()
@@ -138,6 +139,20 @@ async def test_an_officer_opens_the_bytes_handed_in_and_another_agency_does_not(
     assert answer.headers["content-disposition"].startswith("attachment")
     after = await rows(stage, "SELECT count(*) FROM ledger WHERE kind = 'vault.read'")
     assert after[0][0] == before[0][0] + 1
+
+
+async def test_no_byte_of_evidence_leaves_when_its_log_line_cannot_be_committed(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    dossier = await permit_in_work(me, officer)
+    opened = await officer.act(
+        "openEvidence", "evidence { contentUrl }", dossier=dossier["id"], requirements=[DRAWING]
+    )
+    address = opened["evidence"][0]["contentUrl"]
+    async with at_commit(stage.owner, "RAISE EXCEPTION 'no'"), unchanged(stage):
+        refused = await officer.browser.get(address)
+    assert (refused.status_code, code(refused)) == (500, "INTERNAL")
+    assert b"%PDF" not in refused.content
+    assert (await officer.browser.get(address)).status_code == 200
 
 
 async def test_bytes_that_do_not_fit_their_announcement_are_refused_and_nothing_is_kept(stage: Stage) -> None:
