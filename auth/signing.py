@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 MAX_KEYS = 20
 """Keys taken from one published set: an issuer under attack must not make every look-up slow."""
@@ -79,6 +80,11 @@ class SigningKey:
                 fresh.unlink()
         return cls.load(path)
 
+    def sign(self, octets: bytes) -> bytes:
+        """ES256 (RFC 7518, section 3.4): r and s, 32 octets each."""
+        r, s = decode_dss_signature(self._private.sign(octets, _ES256))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
     @property
     def pem(self) -> str:
         """PKCS#8, unencrypted: for `auth.tokens` and the key file, nothing else."""
@@ -97,6 +103,19 @@ class SigningKey:
             file.write(self.pem)
             file.flush()
             os.fsync(file.fileno())
+
+
+def is_signed(key: PublicKey, octets: bytes, signature: bytes) -> bool:
+    """Whether this is the key's ES256 signature over the octets."""
+    if len(signature) != 64:
+        return False
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    public = _point(key.jwk)
+    try:
+        public.verify(encode_dss_signature(r, s), octets, _ES256)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def import_jwks(published: object) -> dict[str, PublicKey]:
@@ -141,6 +160,7 @@ def thumbprint(jwk: Mapping[str, str]) -> str:
     return _encode(hashlib.sha256(canonical.encode("ascii")).digest())
 
 
+_ES256 = ec.ECDSA(hashes.SHA256())
 _POINT_MEMBERS = {"kty", "crv", "x", "y"}
 # RFC 7518 sections 6.2.2, 6.3.2 and 6.4: a set carrying one of these was published by mistake.
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})

@@ -12,7 +12,7 @@ Replay lists must key on `(iss, jti)`, or for proofs on `(thumbprint, jti)`, nev
 import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from jose import jwk, jwt
 from jose.backends.cryptography_backend import CryptographyECKey
 
 from auth.errors import TokenRefused
-from auth.jws.compact import MAX_CHARACTERS, MAX_DEPTH, decode, encode, refuse, take_apart
+from auth.jws.compact import MAX_CHARACTERS, MAX_DEPTH, Parts, decode, encode, refuse, take_apart
 from auth.jws.kinds import (
     ACCESS_TOKEN,
     CLIENT_ASSERTION,
@@ -29,6 +29,7 @@ from auth.jws.kinds import (
     DPOP_PROOF,
     GRANT_TOKEN,
     ID_TOKEN,
+    KEY_BINDING,
     KINDS,
     LASTING,
     LOGOUT_TOKEN,
@@ -48,6 +49,7 @@ __all__ = [
     "DPOP_PROOF",
     "GRANT_TOKEN",
     "ID_TOKEN",
+    "KEY_BINDING",
     "KINDS",
     "LASTING",
     "LOGOUT_TOKEN",
@@ -56,10 +58,13 @@ __all__ = [
     "REGISTER_ANSWER",
     "SHARE_RECEIPT",
     "UNTYPED_ID_TOKEN",
+    "Inspected",
     "Proof",
     "TokenKind",
     "Tokens",
     "Verifier",
+    "inspect",
+    "inspect_binding",
     "key_name",
     "sign_proof",
     "verify_proof",
@@ -117,7 +122,7 @@ class Verifier:
         self, kinds: Sequence[TokenKind], token: str, audience: str, now: datetime
     ) -> tuple[TokenKind, dict[str, Any]]:
         # 1. The text: one spelling only.
-        parts = take_apart(token)
+        parts = take_apart(token, max(kind.most_characters for kind in kinds))
         # 2. The header: exactly these members, this algorithm, this kind, a key we know. crit, b64, jwk, jku, x5u
         #    and zip are refused by not being among them.
         header = parts.header
@@ -264,6 +269,47 @@ class PushSigner:
         return f"vapid t={token}, k={self.public}"
 
 
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """What a token anybody may check says, and the first thing wrong with it: `encoding`, `header`, `algorithm`,
+    `type`, `key_unknown`, `signature`, `claims`; None for nothing. Claims only of a sound one. Times are not judged:
+    how old it may be is for whoever asked."""
+
+    kid: str = ""
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    flaw: str | None = None
+
+
+def inspect(kind: TokenKind, token: str, keys: Mapping[str, PublicKey]) -> Inspected:
+    """A token of a public kind under one of these keys. Its flaws are told apart: it is nobody's way in, and the
+    person who shows it must know what to do. Raises nothing, whatever the text is."""
+    try:
+        parts = take_apart(token, kind.most_characters)
+    except Exception:  # as in Verifier.verify
+        return Inspected(flaw="encoding")
+    header, kid = parts.header, parts.header.get("kid")
+    if header.keys() != _HEADER_MEMBERS or not isinstance(kid, str):
+        return Inspected(flaw="header")
+    key = keys.get(kid)
+    flaw = _flaw_of(kind, parts, key)
+    return Inspected(kid, parts.payload if flaw is None else {}, flaw)
+
+
+def inspect_binding(token: str, jwk: object) -> Mapping[str, Any]:
+    """What the holder of this key signed for one verifier, audience, time and all else unjudged. Raises TokenRefused
+    and nothing else."""
+    try:
+        parts = take_apart(token)
+        public, _ = read_header_key(jwk)
+        if parts.header != {"alg": ALGORITHM, "typ": KEY_BINDING.typ} or not KEY_BINDING.fits(parts.payload):
+            refuse()
+        if not CryptographyECKey(public, ALGORITHM).verify(parts.signed, parts.signature):
+            refuse()
+    except Exception:  # as in Verifier.verify
+        raise TokenRefused from None
+    return parts.payload
+
+
 def key_name(token: str) -> str | None:
     """The `kid` an unverified token asks for, to decide whether fresh keys are worth fetching; None for
     anything that is no token. Trust nothing on its word."""
@@ -284,6 +330,22 @@ def _is_typed(kind: TokenKind, header: Mapping[str, Any]) -> bool:
     return "typ" not in header if kind.typ is None else header.get("typ") == kind.typ
 
 
+def _flaw_of(kind: TokenKind, parts: Parts, key: PublicKey | None) -> str | None:
+    if parts.header["alg"] != ALGORITHM:
+        return "algorithm"
+    if not _is_typed(kind, parts.header):
+        return "type"
+    if key is None:
+        return "key_unknown"
+    if not CryptographyECKey(key.pem, ALGORITHM).verify(parts.signed, parts.signature):
+        return "signature"
+    if not kind.fits(parts.payload):
+        return "claims"
+    begins, ends = parts.payload["iat"], parts.payload["exp"]
+    # bool is an int in Python, not in JSON.
+    return None if type(begins) is int and type(ends) is int and begins < ends else "claims"
+
+
 def _assert_backend() -> None:
     # Without its cryptography extra jose falls back to pure Python and its timing leak (CVE-2024-23342).
     if jwk.get_key(ALGORITHM) is not CryptographyECKey:
@@ -294,7 +356,8 @@ def _check_claims(kind: TokenKind, claims: Mapping[str, Any], audience: str, iss
     if not kind.fits(claims):
         refuse()
     # One string, exactly ours: an audience list lets one recipient's token open another's door.
-    if not isinstance(audience, str) or not audience or claims["aud"] != audience or claims["iss"] != issuer:
+    named = kind.is_public or (isinstance(audience, str) and audience and claims["aud"] == audience)
+    if not named or claims["iss"] != issuer:
         refuse()
     for name in ("sub", "jti", "nonce", "acr"):
         if name in claims and not is_name(claims[name]):

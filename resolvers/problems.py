@@ -175,6 +175,10 @@ def _access_refused(error: vault.AccessRefused, language: str, law: Law) -> User
     return Refused(**_said(error, language), path=[error.field])
 
 
+def _attestation_refused(error: vault.AttestationRefused, language: str, law: Law) -> UserError:
+    return Refused(**_said(error, language), path=[error.field])
+
+
 def _push_refused(error: connectors.PushRefused, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language), path=[error.fault])
 
@@ -237,6 +241,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     vault.ConsentMissing: _refused,
     vault.DisclosureBusy: _try_again,
     vault.ShareRefused: _refused,
+    vault.AttestationRefused: _attestation_refused,
     vault.AccessRefused: _access_refused,
     vault.GrantSpent: _refused,
     vault.NumberTaken: _refused,
@@ -280,6 +285,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.ShreddingRefused,
         vault.BlobMissing,
         vault.BlobBusy,
+        vault.ProofRefused,
         procedures.CatalogueRefused,
         connectors.PushDelayed,
         connectors.RegisterUnreliable,

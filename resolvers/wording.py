@@ -155,6 +155,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Hệ thống đang bận với giấy tờ này. Vui lòng thử lại.",
         "This document is busy. Please try again.",
     ),
+    "ATTESTATION_REFUSED": (
+        "Không thể lập bản chứng thực như vậy: giấy tờ, thông tin chọn, thời hạn hoặc khóa chưa phù hợp.",
+        "No proof can be made like this: the document, the claims, the validity or the key do not fit.",
+    ),
     "SHARE_REFUSED": ("Không thể tạo mã chia sẻ như yêu cầu.", "The share cannot be made as asked."),
     "DEVICE_REFUSED": (
         "Không thể gửi thông báo tới địa chỉ hoặc khóa này của thiết bị.",

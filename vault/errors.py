@@ -251,3 +251,89 @@ class ShareRefused(Exception):
     def __init__(self, field: str) -> None:
         super().__init__(field)
         self.field = field
+
+
+class ProofFault(StrEnum):
+    """Why a proof is refused, or what of it cannot be known: the codes of docs/clients/proofs.md."""
+
+    # The text on paper, from the outside in.
+    PREFIX = "prefix"
+    BASE45 = "base45"
+    COMPRESSION = "compression"
+    TOO_LARGE = "too_large"
+    TRAILING = "trailing"
+    DUPLICATE_KEY = "duplicate_key"
+    INDEFINITE_LENGTH = "indefinite_length"
+    ENCODING = "encoding"
+    HEADER = "header"
+    ALGORITHM = "algorithm"
+    TYPE = "type"
+    CLAIMS = "claims"
+
+    # Who signed, and whether they may.
+    KEY_UNKNOWN = "key_unknown"
+    SIGNATURE = "signature"
+    KEY_REVOKED = "key_revoked"
+    ISSUER = "issuer"
+    AGENCY_UNKNOWN = "agency_unknown"
+    NOT_ENTITLED = "not_entitled"
+    SELF_DECLARED = "self_declared"
+    TRUST_MISSING = "trust_missing"
+    TRUST_STALE = "trust_stale"
+    TRUST_REFUSED = "trust_refused"
+
+    # When.
+    NOT_YET_VALID = "not_yet_valid"
+    EXPIRED = "expired"
+
+    # The file it speaks of.
+    NO_FILE_ATTESTED = "no_file_attested"
+    FILE_ALTERED = "file_altered"
+
+    # Whether it still holds.
+    REVOKED = "revoked"
+    SUSPENDED = "suspended"
+    SUPERSEDED = "superseded"
+    LIST_MISSING = "list_missing"
+    LIST_STALE = "list_stale"
+    LIST_SUBJECT = "list_subject"
+    LIST_SIGNATURE = "list_signature"
+    LIST_MALFORMED = "list_malformed"
+    INDEX_OUT_OF_BOUNDS = "index_out_of_bounds"
+
+    # Credentials of which parts are shown (RFC 9901).
+    DISCLOSURE = "disclosure"
+    DISCLOSURE_UNREFERENCED = "disclosure_unreferenced"
+    DIGEST_TWICE = "digest_twice"
+    DIGEST_ALGORITHM = "digest_algorithm"
+    NAME_FORBIDDEN = "name_forbidden"
+    NAME_COLLISION = "name_collision"
+    NESTED = "nested"
+    CREDENTIAL_TYPE = "credential_type"
+    HOLDER_KEY = "holder_key"
+    KEY_BINDING_MISSING = "key_binding_missing"
+    KEY_BINDING = "key_binding"
+    KEY_BINDING_AUDIENCE = "key_binding_audience"
+    KEY_BINDING_NONCE = "key_binding_nonce"
+    KEY_BINDING_DIGEST = "key_binding_digest"
+    KEY_BINDING_AGE = "key_binding_age"
+
+
+class ProofRefused(Exception):
+    """A proof shown to us is none, or not any more."""
+
+    code: ClassVar[str] = "PROOF_REFUSED"
+
+    def __init__(self, fault: ProofFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+
+
+class AttestationRefused(Exception):
+    """No proof is made of this. `field`: claims, size, validDays, holderKey, document."""
+
+    code: ClassVar[str] = "ATTESTATION_REFUSED"
+
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from auth.jws.compact import MAX_CHARACTERS
+
 Shape = Callable[[object], bool]
 """Whether a claim's value has the form its kind demands."""
 
@@ -27,6 +29,12 @@ class TokenKind:
     one_of: frozenset[str] = frozenset()
     self_issued: bool = False
     shapes: Mapping[str, Shape] = field(default_factory=dict)
+    most_characters: int = MAX_CHARACTERS
+
+    @property
+    def is_public(self) -> bool:
+        """For whoever reads it: no audience is named, and none asked for."""
+        return "aud" in self.forbidden
 
     def fits(self, claims: Mapping[str, object]) -> bool:
         """Whether the claims are those of this kind, whatever their issuer, audience and time."""
@@ -71,6 +79,15 @@ def _is_words(value: object) -> bool:
 
 def _is_names(value: object) -> bool:
     return isinstance(value, list) and len(value) <= 20 and all(is_name(one) for one in value)
+
+
+def _holds_key(value: object) -> bool:
+    """`cnf` of RFC 9901, section 4.1.2: the holder's public key itself. Whether it is one is for whoever uses it."""
+    return isinstance(value, dict) and value.keys() == {"jwk"} and isinstance(value["jwk"], dict)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
 
 
 def _tells_of_logout(value: object) -> bool:
@@ -176,6 +193,49 @@ KINDS = (
 """Kinds signed with a key known beforehand."""
 LASTING = (CONSENT_RECEIPT, SHARE_RECEIPT)
 """Kinds that outlive a change of our key: what a person agreed to stands until they take it back."""
+
+_TO_NOBODY = frozenset({"aud", "nonce", "sid", "client_id"})
+
+CREDENTIAL = TokenKind(
+    # The signed part of a credential of which its holder shows what they choose (RFC 9901, SD-JWT VC).
+    "credential",
+    "dc+sd-jwt",
+    frozenset({"iss", "iat", "exp", "vct", "cnf", "status"}),
+    timedelta(days=31),
+    forbidden=_TO_NOBODY,
+    shapes={"cnf": _holds_key, "status": _is_object},
+    most_characters=16 * 1024,
+)
+STATUS_LIST = TokenKind(
+    "status-list",
+    "statuslist+jwt",
+    frozenset({"sub", "iat", "exp", "ttl", "status_list"}),
+    timedelta(hours=24),
+    forbidden=_TO_NOBODY,
+    shapes={"status_list": _is_object},
+    most_characters=64 * 1024,
+)
+TRUST_LIST = TokenKind(
+    # Which agency may attest what, under which keys: over three thousand wards fit.
+    "trust-list",
+    "vn-trustlist+jwt",
+    frozenset({"iss", "iat", "exp", "keys", "agencies", "entitlements"}),
+    timedelta(days=7),
+    forbidden=_TO_NOBODY,
+    shapes={"agencies": _is_object, "entitlements": _is_object},
+    most_characters=1024 * 1024,
+)
+PUBLIC = (CREDENTIAL, STATUS_LIST, TRUST_LIST)
+"""Kinds anybody may check for as long as they have them, with keys of their own: see `auth.tokens.inspect`."""
+
+KEY_BINDING = TokenKind(
+    # Made by a credential's holder for one verifier (RFC 9901, section 4.3). Its key stands in the credential.
+    "key-binding",
+    "kb+jwt",
+    frozenset({"iat", "aud", "nonce", "sd_hash"}),
+    timedelta(seconds=300),
+    shapes={"sd_hash": is_thumbprint},
+)
 
 DPOP_PROOF = TokenKind(
     # The one kind that brings its own key (RFC 9449, section 4.2): it proves possession and nothing else.
