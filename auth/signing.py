@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +17,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from store.disk.files import forget_drafts, write_new
 
 MAX_KEYS = 20
 """Keys taken from one published set: an issuer under attack must not make every look-up slow."""
@@ -67,17 +70,10 @@ class SigningKey:
     @classmethod
     def load_or_create(cls, path: Path) -> Self:
         """The key in the file, made now if there is none. Two processes starting together get one key."""
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
         if not path.exists():
-            cls.generate()._write(fresh)
-            try:
-                # link, not rename: rename would replace the key another process has already signed with.
-                os.link(fresh, path)
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
+            with suppress(FileExistsError):
+                write_new(path, cls.generate().pem.encode("ascii"))
+        forget_drafts(path)
         return cls.load(path)
 
     def sign(self, octets: bytes) -> bytes:
@@ -96,13 +92,6 @@ class SigningKey:
 
     def __repr__(self) -> str:
         return f"SigningKey({self.public.kid})"
-
-    def _write(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(self.pem)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def is_signed(key: PublicKey, octets: bytes, signature: bytes) -> bool:

@@ -13,14 +13,15 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from store.disk.files import forget_drafts, write_new
 from store.errors import CheckpointRefused
 
 _ED25519 = b"\x01"
@@ -115,7 +116,9 @@ class LogSigner:
         """Read the raw 32-byte key, or make it on first use. Raises CheckpointRefused("file") when others may
         read it or it is no key."""
         if not path.exists():
-            _write_key(path, Ed25519PrivateKey.generate())
+            with suppress(FileExistsError):
+                write_new(path, Ed25519PrivateKey.generate().private_bytes_raw())
+        forget_drafts(path)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise CheckpointRefused("file")
         secret = path.read_bytes()
@@ -141,14 +144,3 @@ def _parse_body(body: str) -> TreeHead:
     if not origin or not canonical or len(root) != 32:
         raise CheckpointRefused("form")
     return TreeHead(origin, int(digits), root)
-
-
-def _write_key(path: Path, private: Ed25519PrivateKey) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(private.private_bytes_raw())
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)

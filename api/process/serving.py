@@ -21,6 +21,7 @@ from api.journal import log_fault
 from api.process.wire import HttpWire
 from api.settings import Settings, SettingsRefused
 from store.database import Database
+from store.disk.files import make_folder
 from store.embedded import Embedded, Servers
 from store.errors import StoreRefusal
 
@@ -31,7 +32,7 @@ WATCH_SECONDS = 0.5
 @contextmanager
 def hold(data: Path) -> Iterator[None]:
     """One platform per data folder. The lock goes with its process, however that ends. Raises SettingsRefused."""
-    data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_folder(data, 0o711)
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -49,7 +50,7 @@ async def open_servers(settings: Settings) -> AsyncIterator[Servers]:
     if settings.servers is not None:
         yield settings.servers
         return
-    settings.data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_folder(settings.data, 0o711)
     embedded = Embedded(settings.data / "postgres")
     servers = await asyncio.to_thread(embedded.start)
     told = settings.data / "servers.json"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from store.disk.files import sync_folder
 from store.embedded.premises import Premises
 from store.errors import DataFolderRefused, ServerFailed
 
@@ -59,7 +60,7 @@ def give_birth(premises: Premises, durable: bool) -> None:
     (nascent / "pg_hba.conf").write_text("local all all scram-sha-256\n", "utf-8")
     premises.hand_over_tree(nascent)
     nascent.rename(premises.cluster)
-    _sync_folder(premises.place)
+    sync_folder(premises.place)
 
 
 def _first_statements(passwords: Mapping[str, str]) -> Iterator[str]:
@@ -108,11 +109,3 @@ def _write_secret(path: Path, words: str) -> None:
         file.write(words)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

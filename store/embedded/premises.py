@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from store.disk.files import make_folder, sync_folder, write_new
 from store.errors import DataFolderRefused
 
 ELSEWHERE = Path("/var/lib")
@@ -92,7 +93,7 @@ def settle(data: Path) -> Premises:
     account has no folder to live in.
     """
     data = data.resolve()
-    data.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_folder(data, 0o711)
     shipped = _shipped_binaries()
     pointer = data / "place"
     place = Path(pointer.read_text("utf-8")) if pointer.exists() else data
@@ -151,8 +152,10 @@ def _move_out(data: Path, pointer: Path) -> Path:
     except OSError as error:
         raise DataFolderRefused(data, "unreachable") from error
     # The way back, for whoever finds the cluster of a data folder that is gone.
-    (place / "data").write_text(str(data), "utf-8")
-    pointer.write_text(str(place), "utf-8")
+    write_new(place / "data", os.fsencode(data))
+    sync_folder(place.parent)
+    # Lost, the next start would make a new cluster and never find this one again.
+    write_new(pointer, os.fsencode(place))
     return place
 
 

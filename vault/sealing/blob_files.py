@@ -141,14 +141,6 @@ def failing(step: str) -> Iterator[None]:
         raise StorageFailed(step) from error
 
 
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_folder(root: Path, name: str) -> int:
     """An open descriptor of the blob's folder, made on the way.
 

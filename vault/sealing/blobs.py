@@ -17,8 +17,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from store.disk.files import make_folder, sync_folder
 from vault.errors import BlobMissing, StorageFailed
-from vault.sealing.blob_files import CHUNK_BYTES, PART, PartFile, SealedFile, failing, folder_of, sync_folder
+from vault.sealing.blob_files import CHUNK_BYTES, PART, PartFile, SealedFile, failing, folder_of
 from vault.sealing.leg_files import LegFile
 
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
@@ -39,7 +40,8 @@ class LocalBlobs:
     def __init__(self, folder: Path) -> None:
         self._root = folder
         with failing("open"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder)
+            # Even if it was there: whoever made it may have crashed before syncing it.
             sync_folder(folder.parent)
             found = folder.lstat()
         private = stat.S_ISDIR(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077

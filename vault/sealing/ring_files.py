@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from store.disk.files import make_folder, sync_folder
 from vault.errors import KeyRingRefused
 from vault.sealing import envelope
-from vault.sealing.blob_files import sync_folder
 
 _FILE_VERSION: Final = 1
 _MAX_FILE_BYTES: Final = 64 * 1024
@@ -49,7 +49,7 @@ def create(path: Path) -> None:
     Losing this file loses every document for good; `motlan keys init` says so.
     """
     ring = Ring(secrets.token_hex(16), {_new_id(): envelope.new_key()}, envelope.new_key())
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     with _drafted(path, ring) as draft:
         try:
             # A link, not a rename: it fails when the name is taken, so a crash or a race never loses a ring.

@@ -1,0 +1,1 @@
+"""Files that outlast a crash of the machine."""
