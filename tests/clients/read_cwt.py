@@ -14,7 +14,7 @@ from cwt import COSE, COSEKey
 def main() -> None:
     given = json.load(sys.stdin)
     key = COSEKey.from_pem(given["pem"], kid=bytes.fromhex(given["kid"]))
-    read = []
+    read: list[object] = []
     for signed in given["objects"]:
         try:
             protected, unprotected, payload = COSE.new().decode_with_headers(bytes.fromhex(signed), key)

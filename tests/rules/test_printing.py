@@ -16,7 +16,7 @@ ISS = Issuer()
 
 def scanned(picture: Image.Image) -> str | None:
     """What a reader of QR codes makes of a picture."""
-    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)
+    found = zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode))
     return found[0].text if len(found) == 1 else None
 
 
@@ -62,9 +62,8 @@ def test_two_claims_make_a_square_of_the_standards_size() -> None:
 
 
 def test_what_no_phone_reads_off_paper_is_not_printed() -> None:
-    largest = (
-        "V" * 1_040
-    )  # what version 25 holds at level Q: 718 codewords less their heads, 11 bits for two letters
+    largest = "V" * 1_041
+    """Letters a square of version 25 holds at level Q (ISO/IEC 18004, table 7)."""
     fits = square_of(largest)
     assert fits is not None
     assert fits.modules == 17 + 4 * MOST_VERSION

@@ -35,4 +35,4 @@ def square_of(text: str) -> Square | None:
     png = io.BytesIO()
     made.save(png, kind="png", scale=PIXELS, border=MARGIN)
     svg: str = made.svg_inline(scale=4, border=MARGIN)
-    return Square(svg, png.getvalue(), made.symbol_size(border=0)[0])
+    return Square(svg, png.getvalue(), int(made.symbol_size(border=0)[0]))
