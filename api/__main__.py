@@ -7,6 +7,7 @@ that serves no real people, and enters the demo agencies.
 import argparse
 import asyncio
 import logging
+import os
 import socket
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 from api.app import Platform, create_keys, enter_roll, open_platform, prepare
 from api.boot import refuse_silent_owners, refuse_unsafe_keys
@@ -83,7 +85,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    given = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["witness"]:
+        _become_witness(words[1:])
+    given = _parser().parse_args(words)
     # The demo's reader follows the story; what each process says of itself would drown it, and is kept in a file.
     start_journal(logging.WARNING if given.quiet else logging.INFO)
     try:
@@ -299,6 +304,14 @@ async def _work(given: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def _become_witness(words: Sequence[str]) -> NoReturn:
+    """A witness shares nothing with what it watches, not even a process: this one becomes it."""
+    begin = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from witness.__main__ import main; sys.exit(main())"
+    )
+    os.execv(sys.executable, [sys.executable, "-c", begin, *words])  # noqa: S606 - our own interpreter
+
+
 def _show_logins() -> None:
     show("Sign in at / and choose, for instance:")
     demo = seed("")
@@ -331,6 +344,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=lambda given, settings: run_served(_serve(given, settings)))
     work = verbs.add_parser("work", parents=[common], help="the loops alone: seal, deliver, retry, sweep")
     work.set_defaults(run=lambda given, settings: run_served(_work(given, settings)))
+    verbs.add_parser("witness", add_help=False, help="a witness of somebody else's log: its own program")
     add_commands(verbs, common)
     add_key_commands(verbs, common)
     add_system_commands(verbs, common)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import content, exports, health, log, verify
+from api import content, exports, health, verify
 from api.boot import refuse_unsafe_keys, refuse_wrong_databases
 from api.door import passkeys, signin
 from api.door.front import FrontDoor
@@ -27,6 +27,8 @@ from api.gateway.documents import read_documents
 from api.gateway.operations import OperationRefused
 from api.graphql import GraphQLFace, Rules
 from api.health import Clock
+from api.log import addresses as log
+from api.log import mine
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
@@ -51,6 +53,7 @@ from auth.systems.registry import Registration, rows_of
 from auth.tokens import REGISTER_ANSWER, PushSigner, Tokens, Verifier
 from connectors.push import Pushes
 from connectors.registers import Clocks, Registers, open_client
+from connectors.witnesses import Witnesses
 from dossiers.case import Office
 from procedures.catalogue import read_catalogue
 from procedures.editions import CatalogueFiles, Changes
@@ -190,7 +193,8 @@ async def open_platform(
                 min_client_version=settings.min_client_version,
                 pushes=_pushes(settings, wire, now),
             )
-            loops = Loops(Tools(house, work, signer, now))
+            witnesses = Witnesses(wire, settings.witnesses) if settings.witnesses else None
+            loops = Loops(Tools(house, work, signer, now, witnesses))
             door = FrontDoor(
                 database, safe, _providers(settings, neighbours, wire), settings.public_url, now,
                 sandbox=not settings.production, officer_keys=officer_keys_of(settings),
@@ -279,6 +283,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *exports.routes(house, now),
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
+        *mine.routes(house, now),
         *log.routes(house.database),
         *health.routes(house.database, house.office.safe.keys, parts.tokens, parts.loops, clock),
     ]

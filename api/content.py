@@ -39,6 +39,8 @@ STATUS: Mapping[str, int] = {
     "STORAGE_FAILED": 503,
     "DISCLOSURE_BUSY": 503,
     "TEMPORARILY_UNAVAILABLE": 503,
+    "LOG_UNWRITABLE": 503,
+    "LOG_SILENT": 503,
     "INTERNAL": 500,
 }
 """Anything else the caller can act on is a conflict with how things stand."""

@@ -18,6 +18,7 @@ from api.work import Loops
 from auth.caller import ANONYMOUS
 from auth.tokens import Tokens
 from store.database import Database
+from store.log import pulse
 from vault.sealing.keys import Keys
 
 LOOK_SECONDS: Final = 4.0
@@ -43,6 +44,7 @@ def routes(database: Database, keys: Keys, tokens: Tokens, loops: Loops, clock: 
             async with asyncio.timeout(LOOK_SECONDS):
                 async with database.reading(ANONYMOUS.actor) as tx:
                     theirs: datetime = (await tx.scalars(select(func.app_now()))).one()
+                    silent = [one.source for one in await pulse.silences(tx) if one.alarming]
                 of_keys = await keys.reach() + clock.offset
         except Exception as error:  # whatever keeps us from either database, we are not ready
             log_fault("readiness", error)
@@ -51,7 +53,9 @@ def routes(database: Database, keys: Keys, tokens: Tokens, loops: Loops, clock: 
             return json_answer({"status": "clock"}, 503)
         if loops.failing:
             return json_answer({"status": "loops"}, 503)
-        return json_answer({"status": "ready"})
+        # An alarm, no reason to send requests elsewhere: people's own reading goes on, and any other server is told
+        # the same.
+        return json_answer({"status": "ready"} | ({"silent": silent} if silent else {}))
 
     async def jwks(request: Request) -> Response:
         return json_answer(tokens.public_jwks(), media_type="application/jwk-set+json")

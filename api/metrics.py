@@ -31,6 +31,7 @@ from api.work import Loops
 from auth.caller import LOOP
 from store import ledger, outbox
 from store.database import Database
+from store.log import pulse
 from store.records import MOST_COUNTED
 from vault.sweeping import count_open_uploads
 
@@ -132,11 +133,13 @@ def metrics_app(metrics: Metrics, loops: Loops, work: Database, now: Callable[[]
                 waiting = await outbox.backlog(tx, now())
                 unsealed = await ledger.count_unsealed(tx)
                 uploads = await count_open_uploads(tx, now())
+                silences = await pulse.silences(tx)
         except Exception as error:  # whatever keeps us from the database, the other figures are told
             log_fault("metrics", error)
             standing.lost()
         else:
             standing.rows(waiting, unsealed, uploads)
+            standing.silences(silences)
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(routes=[Route("/metrics", tell, methods=["GET"])])
@@ -157,6 +160,11 @@ class _Standing:
         self._unsealed = gauge(
             "motlan_log_unsealed_lines", f"Lines of the access log without place, {_UP_TO}."
         )
+        self._silent = gauge(
+            "motlan_log_silent_seconds",
+            "Since the sealing loop (log) or a witness was heard of.",
+            ("source",),
+        )
         self._uploads = gauge("motlan_uploads_open", f"Uploads announced and not used, {_UP_TO}.")
 
     def loops(self, loops: Loops) -> None:
@@ -170,6 +178,11 @@ class _Standing:
         self._oldest.set(waiting.oldest_seconds)
         self._unsealed.set(unsealed)
         self._uploads.set(uploads)
+
+    def silences(self, found: Iterable[pulse.Silence]) -> None:
+        self._silent.clear()
+        for one in found:
+            self._silent.labels(one.source).set(one.seconds)
 
     def lost(self) -> None:
         self._database.set(0)

@@ -14,11 +14,23 @@ from typing import Any, Final
 from uuid import UUID
 
 from api.journal import log_fault
+from api.log.loops import (
+    BEAT_SECONDS,
+    COVER_SECONDS,
+    WATCH_SECONDS,
+    WITNESS_SECONDS,
+    LogTools,
+    ask_witnesses,
+    beat,
+    cover_heads,
+    watch,
+)
 from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from auth.tries import forget_tries
 from connectors.errors import PushRefused
 from connectors.push import Sent
+from connectors.witnesses import Witnesses
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
@@ -30,6 +42,7 @@ from resolvers.context import House
 from store import feed, ledger, outbox, past_requests
 from store.checkpoints import LogSigner
 from store.database import Database
+from store.log import pulse
 from store.outbox import Message
 from vault.keycare.shredding import shred
 from vault.sweeping import drop_expired_uploads, forget_silent_uploads, forget_unanswered, sweep_blobs
@@ -61,15 +74,24 @@ class Tools:
     work: Database
     signer: LogSigner
     now: Callable[[], datetime]
+    witnesses: Witnesses | None = None
+
+    @property
+    def log(self) -> LogTools:
+        return LogTools(self.work, self.signer, self.now, self.witnesses)
 
 
 class Loops:
-    """Runs every loop until cancelled; `once` does what is due now and returns."""
+    """Runs every loop until cancelled; `once` does what is due now, but for what comes by the clock alone."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._steps: tuple[tuple[str, float, Callable[[Tools], Awaitable[bool]]], ...] = (
             ("seal", SEAL_SECONDS, seal),
+            ("beat", BEAT_SECONDS, lambda tools: beat(tools.log)),
+            ("cover", COVER_SECONDS, lambda tools: cover_heads(tools.log)),
+            ("witness", WITNESS_SECONDS, lambda tools: ask_witnesses(tools.log)),
+            ("watch", WATCH_SECONDS, lambda tools: watch(tools.log)),
             ("place", PLACE_SECONDS, place),
             ("deliver", DELIVER_SECONDS, deliver),
             ("retry", RETRY_SECONDS, retry_registers),
@@ -111,7 +133,9 @@ class Loops:
 async def seal(tools: Tools) -> bool:
     """Give committed lines of the access log their places; whether there were any."""
     async with tools.work.writing(LOOP.actor) as tx:
-        return await ledger.seal(tx, tools.signer, tools.now()) > 0
+        sealed = await ledger.seal(tx, tools.signer, tools.now(), publish=tools.log.publishes)
+        await pulse.beat(tx, pulse.LOG)
+        return sealed > 0
 
 
 async def place(tools: Tools) -> bool:

@@ -35,7 +35,10 @@ GUESSABLE: Final[dict[str, Allowance]] = {
     "/verify": Allowance(60, 60),
 }
 """Every field and address that says whether a secret was right. docs/operations.md names the same figures."""
-DEAR: Final[dict[str, Allowance]] = {"exportMyData": Allowance(3, 3_600)}
+DEAR: Final[dict[str, Allowance]] = {
+    "exportMyData": Allowance(3, 3_600),
+    "/log/mine": Allowance(10, 3_600),
+}
 """What reads a whole vault: nobody needs it often, and a thief wants it at once."""
 
 

@@ -24,6 +24,21 @@ class PushRefused(Exception):
         self.fault = fault
 
 
+class WitnessRefused(Exception):
+    """No cosignature worth having from a witness. `reason`: unreached, status (`told`), form, key, signature, or
+    ahead: it has signed a head of `told` leaves, which this log has not.
+
+    The loops' alone: no caller waits for it.
+    """
+
+    code = "WITNESS_REFUSED"
+
+    def __init__(self, reason: str, told: int | None = None) -> None:
+        super().__init__(reason if told is None else f"{reason} {told}")
+        self.reason = reason
+        self.told = told
+
+
 class PushDelayed(Exception):
     """A push service did not take a message now. `reason`: its status, `unreachable` or `unresolved`.
 

@@ -106,7 +106,7 @@ class Context:
         """
         reach(self.caller, SIGNED_IN)
         try:
-            async with self.house.database.writing(self.caller.actor) as tx:
+            async with self.house.database.writing(self.caller.actor, self.request_id) as tx:
                 yield tx
             # What was loaded before the change must not answer for what came after it.
             self._loaders = None

@@ -192,6 +192,11 @@ def _try_again(error: Any, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language, retryable=True), retry_after_seconds=1)
 
 
+def _try_later(error: Any, language: str, law: Law) -> UserError:
+    """Somebody has to be reached again first: asking every second does not help."""
+    return Refused(**_said(error, language, retryable=True), retry_after_seconds=300)
+
+
 def _tries_spent(error: auth.TriesSpent, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language, retryable=True), retry_after_seconds=error.retry_after_seconds)
 
@@ -227,6 +232,8 @@ PAYLOAD: dict[type[Exception], Face] = {
     dossiers.NothingToObjectTo: _refused,
     dossiers.EvidencePending: _try_again,
     store.IdempotencyConflict: _refused,
+    store.LogUnwritable: _try_again,
+    store.LogSilent: _try_later,
     connectors.PushRefused: _push_refused,
     auth.GuardianNotProven: _refused,
     auth.TriesSpent: _tries_spent,
@@ -288,6 +295,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.ProofRefused,
         procedures.CatalogueRefused,
         connectors.PushDelayed,
+        connectors.WitnessRefused,
         connectors.RegisterUnreliable,
     }
 )

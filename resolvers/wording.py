@@ -159,6 +159,14 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Không thể lập bản chứng thực như vậy: giấy tờ, thông tin chọn, thời hạn hoặc khóa chưa phù hợp.",
         "No proof can be made like this: the document, the claims, the validity or the key do not fit.",
     ),
+    "LOG_UNWRITABLE": (
+        "Hiện không ghi được nhật ký truy cập nên không thể thực hiện. Vui lòng thử lại sau.",
+        "The access log cannot be written right now, so this was not done. Please try again.",
+    ),
+    "LOG_SILENT": (
+        "Nhật ký truy cập chưa được xác nhận từ bên ngoài; tạm thời không cung cấp cho bên thứ ba. Thử lại sau.",
+        "Nobody has vouched for the access log lately; nothing is shown to third parties for now. Try again later.",
+    ),
     "SHARE_REFUSED": ("Không thể tạo mã chia sẻ như yêu cầu.", "The share cannot be made as asked."),
     "DEVICE_REFUSED": (
         "Không thể gửi thông báo tới địa chỉ hoặc khóa này của thiết bị.",

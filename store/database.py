@@ -68,20 +68,21 @@ class Database:
             yield tx
 
     @asynccontextmanager
-    async def writing(self, actor: Actor) -> AsyncIterator[Tx]:
+    async def writing(self, actor: Actor, query: str = "") -> AsyncIterator[Tx]:
         """The one place that commits: on leaving without an exception, else everything rolls back.
 
-        Raises TemporarilyUnavailable. When the answer to the COMMIT is what never came, the change may stand: the
-        same request under its idempotency key finds out.
+        `query`: the request this is for, a UUID; lines of the access log written here carry it. Raises
+        TemporarilyUnavailable. When the answer to the COMMIT is what never came, the change may stand: the same
+        request under its idempotency key finds out.
         """
         async with self._session() as tx, tx.begin():
-            await self._become(tx, actor)
+            await self._become(tx, actor, query)
             yield tx
 
     async def close(self) -> None:
         await self.engine.dispose()
 
-    async def _become(self, tx: Tx, actor: Actor) -> None:
+    async def _become(self, tx: Tx, actor: Actor, query: str = "") -> None:
         # set_config(..., true) is SET LOCAL with parameters: it ends with the transaction, so a pooled
         # connection can never carry one person's sight into the next request.
         await tx.execute(
@@ -92,6 +93,7 @@ class Database:
                 "agency": str(actor.agency or ""),
                 "subjects": "{" + ",".join(str(subject) for subject in actor.subjects) + "}",
                 "offset": f"{self._clock_offset.total_seconds():f} seconds",
+                "query": query,
             },
         )
 
@@ -99,7 +101,7 @@ class Database:
 _BECOME = text(
     "SELECT set_config('app.actor_kind', :kind, true), set_config('app.actor_id', :id, true),"
     " set_config('app.agency', :agency, true), set_config('app.subjects', :subjects, true),"
-    " set_config('app.clock_offset', :offset, true)"
+    " set_config('app.clock_offset', :offset, true), set_config('app.query', :query, true)"
 )
 
 

@@ -113,3 +113,20 @@ class NotSealed(StoreRefusal):
     """The log holds no such leaf, or no such size, yet."""
 
     code = "NOT_SEALED"
+
+
+class LogUnwritable(StoreRefusal):
+    """The access log takes no line now: it is locked, or closed to us. What it would record does not happen."""
+
+    code = "LOG_UNWRITABLE"
+
+
+class LogSilent(StoreRefusal):
+    """Nobody outside has vouched for the log for hours, or nothing sealed it: no third party is shown anything until
+    it is heard of again. `source`: log, or witness."""
+
+    code = "LOG_SILENT"
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self.source = source

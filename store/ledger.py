@@ -11,7 +11,8 @@ its own, and names only the kind and the hour. Erasing line and salt detaches th
 import base64
 import hashlib
 import secrets
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -19,13 +20,14 @@ from uuid import UUID
 import rfc8785
 from sqlalchemy import func, insert, literal, select, text, tuple_
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
 
 from store import merkle
 from store.checkpoints import LogSigner
 from store.database import Actor, Tx
-from store.errors import LogBroken, NotSealed
+from store.errors import LogBroken, LogUnwritable, NotSealed
 from store.merkle import Node
-from store.records import MOST_COUNTED, Checkpoint, LedgerEntry, LogLeaf, LogNode
+from store.records import MOST_COUNTED, Checkpoint, Cosignature, LedgerEntry, LogLeaf, LogNode, SubjectHead
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,13 @@ class Entry:
     requirement: str | None = None
     reason: str | None = None
     article: str | None = None
+    public: dict[str, Any] | None = None
+    """What its leaf says in clear. Only of the log itself, never of anybody."""
 
     @property
     def body(self) -> dict[str, Any]:
-        return {
+        told = {"public": self.public} if self.public is not None else {}
+        return told | {
             "purpose": self.purpose,
             "legal_basis": self.legal_basis,
             "claims": list(self.claims),
@@ -64,7 +69,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the log in the words its leaf commits to. `count` is its number among its subject's lines."""
+    """One line of the log in the words its leaf commits to.
+
+    `count` is its number among its subject's lines, `previous` the leaf hash of the one before: both inside the
+    commitment, so that published leaves do not show which of them are about one person. `query` is the request it
+    was written by. `form` 1: sealed before there were the last two.
+    """
 
     id: int
     at: str
@@ -80,9 +90,12 @@ class Line:
     salt: str
     log_index: int | None
     count: int | None
+    query: str | None = None
+    previous: str | None = None
+    form: int | None = None
 
     @classmethod
-    def of(cls, row: LedgerEntry, log_index: int | None, count: int | None) -> "Line":
+    def of(cls, row: LedgerEntry) -> "Line":
         return cls(
             id=row.id,
             at=row.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -96,17 +109,32 @@ class Line:
             outcome=row.outcome,
             entry=row.entry,
             salt=row.salt.hex(),
-            log_index=log_index,
-            count=count,
+            log_index=row.log_index,
+            count=row.subject_count,
+            query=_words(row.query_id),
+            previous=row.previous.hex() if row.previous is not None else None,
+            form=row.form,
         )
 
     @property
     def leaf(self) -> bytes:
-        """JCS of the salted commitment `c`, the UTC hour `h`, the kind `k`, the form's version `v`."""
-        said = {name: value for name, value in asdict(self).items() if name not in ("salt", "log_index")}
+        """JCS of the salted commitment `c`, the UTC hour `h`, the kind `k`, the form `v`, and of lines of the log
+        about itself what they say, `d`."""
+        left_out = {"salt", "log_index", "form"} | (
+            {"query", "previous"} if self.form == _FIRST_FORM else set()
+        )
+        said = {name: value for name, value in asdict(self).items() if name not in left_out}
         commitment = hashlib.sha256(bytes.fromhex(self.salt) + rfc8785.dumps(said)).digest()
         c = base64.urlsafe_b64encode(commitment).rstrip(b"=").decode()
-        return rfc8785.dumps({"c": c, "h": self.at[:13], "k": self.kind, "v": 1})
+        leaf: dict[str, Any] = {"c": c, "h": self.at[:13], "k": self.kind, "v": self.form or FORM}
+        if "public" in self.entry:
+            leaf["d"] = self.entry["public"]
+        return rfc8785.dumps(leaf)
+
+
+FORM = 2
+"""How leaves are made now."""
+_FIRST_FORM = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +156,23 @@ class Inclusion:
 async def record(tx: Tx, actor: Actor, entry: Entry, now: datetime) -> int:
     """Write one line and return its id. Ids grow in the order of the calls: take locks first.
 
-    `actor` must be the transaction's own; the database refuses a line in another's name.
+    `actor` must be the transaction's own; the database refuses a line in another's name. Raises LogUnwritable when
+    the log is locked or closed to us: what it would have recorded must not happen then.
     """
     given = (actor.kind, actor.id, now, entry.kind, entry.subject_id, entry.dossier_id, entry.consent_id)
     body = literal(entry.body, JSONB)
     appended = select(func.append_ledger(*given, entry.outcome, body, secrets.token_bytes(32)))
-    line: int = (await tx.scalars(appended)).one()
+    try:
+        line: int = (await tx.scalars(appended)).one()
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _UNWRITABLE:
+            raise LogUnwritable from error
+        raise
     return line
+
+
+_UNWRITABLE = frozenset({"55P03", "42501"})
+"""Locked, or closed to us. A full or failing disk is TemporarilyUnavailable, here as anywhere."""
 
 
 async def count_unsealed(tx: Tx) -> int:
@@ -143,26 +181,40 @@ async def count_unsealed(tx: Tx) -> int:
     return (await tx.scalars(select(func.count()).select_from(some))).one()
 
 
-async def seal(tx: Tx, signer: LogSigner, now: datetime, limit: int = 1024) -> int:
-    """Give up to `limit` committed lines their places, by id, and sign the new head. Returns how many.
+async def seal(tx: Tx, signer: LogSigner, now: datetime, limit: int = 1024, *, publish: bool = True) -> int:
+    """Give up to `limit` committed lines their places, by id, and sign the new head. Returns how many. Without
+    `publish` the head is kept back until witnesses were asked.
 
     For the loops' role. A line whose transaction commits late gets a later place, whatever its id: the order
     of the tree is the order of sealing, so no place is ever left open or filled again. Raises LogBroken.
     """
-    # One sealer at a time, or two would give out the same places.
-    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('motlan seal'))"))
+    await hold_sealing(tx)
     unsealed = (
         select(LedgerEntry).where(LedgerEntry.log_index.is_(None)).order_by(LedgerEntry.id).limit(limit)
     )
     rows = (await tx.scalars(unsealed)).all()
-    if not rows:
-        return 0
+    if rows:
+        await seal_rows(tx, signer, rows, now, publish=publish)
+    return len(rows)
+
+
+async def hold_sealing(tx: Tx) -> None:
+    """One sealer at a time, or two would give out the same places."""
+    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtext('motlan seal'))"))
+
+
+async def seal_rows(
+    tx: Tx, signer: LogSigner, rows: Sequence[LedgerEntry], now: datetime, *, publish: bool
+) -> None:
+    """Give these lines the next places and sign the new head; the sealing is held. Raises LogBroken."""
     size, peaks = await _sealed_tree(tx)
-    lines = _numbered(rows, size, await _counts(tx, {row.subject_id for row in rows}))
+    heads = await _subject_heads(tx, {row.subject_id for row in rows if row.subject_id is not None})
+    lines = _linked(rows, size, heads)
     leaves = [line.leaf for line in lines]
     hashes = [merkle.leaf_hash(leaf) for leaf in leaves]
     made = merkle.grown(size, peaks, hashes)
     await _place(tx, lines)
+    await _keep_heads(tx, heads)
     await tx.execute(
         insert(LogLeaf),
         [
@@ -173,10 +225,10 @@ async def seal(tx: Tx, signer: LogSigner, now: datetime, limit: int = 1024) -> i
     inner = [{"level": level, "position": at, "hash": made[level, at]} for level, at in made if level]
     if inner:
         await tx.execute(insert(LogNode), inner)
-    root = merkle.root(size + len(lines), peaks | made)
-    note = signer.signed(size + len(lines), root)
-    await tx.execute(insert(Checkpoint).values(size=size + len(lines), root=root, note=note, at=now))
-    return len(lines)
+    size += len(lines)
+    root = merkle.root(size, peaks | made)
+    head = {"size": size, "root": root, "note": signer.signed(size, root), "at": now, "published": publish}
+    await tx.execute(insert(Checkpoint).values(head))
 
 
 async def checkpoint(tx: Tx) -> Checkpoint | None:
@@ -185,14 +237,33 @@ async def checkpoint(tx: Tx) -> Checkpoint | None:
     return newest
 
 
+async def published(tx: Tx) -> Checkpoint | None:
+    """The newest head shown to the world, or None before the first."""
+    shown = select(Checkpoint).where(Checkpoint.published).order_by(Checkpoint.size.desc()).limit(1)
+    newest: Checkpoint | None = await tx.scalar(shown)
+    return newest
+
+
+async def published_note(tx: Tx, head: Checkpoint) -> str:
+    """The head's note with every cosignature there is."""
+    lines = select(Cosignature.line).where(Cosignature.size == head.size).order_by(Cosignature.witness)
+    return head.note + "".join((await tx.scalars(lines)).all())
+
+
 async def inclusion(tx: Tx, log_index: int) -> Inclusion:
-    """Prove a leaf under the newest head. Anybody may ask. Raises NotSealed."""
-    head = await checkpoint(tx)
+    """Prove a leaf under the newest published head. Anybody may ask. Raises NotSealed."""
+    head = await published(tx)
     leaf = await tx.get(LogLeaf, log_index)
     if head is None or leaf is None or log_index >= head.size:
         raise NotSealed
-    nodes = await _nodes(tx, merkle.nodes_of_inclusion(log_index, head.size))
-    return Inclusion(log_index, leaf.leaf, merkle.inclusion_proof(log_index, head.size, nodes), head.note)
+    proof = await inclusion_path(tx, log_index, head.size)
+    return Inclusion(log_index, leaf.leaf, proof, await published_note(tx, head))
+
+
+async def inclusion_path(tx: Tx, log_index: int, size: int) -> list[bytes]:
+    """The proof of a leaf under the tree of `size`, which was sealed."""
+    nodes = await nodes_of(tx, merkle.nodes_of_inclusion(log_index, size))
+    return merkle.inclusion_proof(log_index, size, nodes)
 
 
 async def consistency(tx: Tx, old: int, size: int) -> list[bytes]:
@@ -200,7 +271,7 @@ async def consistency(tx: Tx, old: int, size: int) -> list[bytes]:
     head = await checkpoint(tx)
     if head is None or not 0 < old <= size <= head.size:
         raise NotSealed
-    return merkle.consistency_proof(old, size, await _nodes(tx, merkle.nodes_of_consistency(old, size)))
+    return merkle.consistency_proof(old, size, await nodes_of(tx, merkle.nodes_of_consistency(old, size)))
 
 
 def _words(value: UUID | None) -> str | None:
@@ -211,14 +282,15 @@ async def _sealed_tree(tx: Tx) -> tuple[int, dict[Node, bytes]]:
     head = await checkpoint(tx)
     if head is None:
         return 0, {}
-    peaks = await _nodes(tx, merkle.nodes_of_root(head.size))
+    peaks = await nodes_of(tx, merkle.nodes_of_root(head.size))
     # Signing on top of an altered tree would make the alteration look sealed.
     if merkle.root(head.size, peaks) != head.root:
         raise LogBroken(head.size)
     return head.size, peaks
 
 
-async def _nodes(tx: Tx, wanted: frozenset[Node]) -> dict[Node, bytes]:
+async def nodes_of(tx: Tx, wanted: frozenset[Node]) -> dict[Node, bytes]:
+    """These completed nodes of the tree. Raises LogBroken when one is gone."""
     leaves = select(LogLeaf.log_index, LogLeaf.hash).where(
         LogLeaf.log_index.in_([at for level, at in wanted if not level])
     )
@@ -232,34 +304,52 @@ async def _nodes(tx: Tx, wanted: frozenset[Node]) -> dict[Node, bytes]:
     return found
 
 
-async def _counts(tx: Tx, subjects: set[UUID | None]) -> dict[UUID | None, int]:
-    counted = (
-        select(LedgerEntry.subject_id, func.max(LedgerEntry.subject_count))
-        .where(LedgerEntry.subject_id.in_([subject for subject in subjects if subject]))
-        .group_by(LedgerEntry.subject_id)
-    )
-    return {subject: count or 0 for subject, count in await tx.execute(counted)}
+async def _subject_heads(tx: Tx, subjects: set[UUID]) -> dict[UUID, tuple[int, bytes]]:
+    """Of each of these: the number of the last sealed line, and its leaf's hash."""
+    known = select(SubjectHead.subject_id, SubjectHead.count, SubjectHead.head)
+    found = await tx.execute(known.where(SubjectHead.subject_id.in_(subjects)))
+    return {subject: (count, head) for subject, count, head in found}
 
 
-def _numbered(rows: Any, size: int, counts: dict[UUID | None, int]) -> list[Line]:
+def _linked(rows: Sequence[LedgerEntry], size: int, heads: dict[UUID, tuple[int, bytes]]) -> list[Line]:
+    """The rows as lines from place `size` on, each with its number and the one before; `heads` moves along."""
     lines = []
     for log_index, row in enumerate(rows, size):
-        count = None
+        line = replace(Line.of(row), log_index=log_index, form=FORM)
         if row.subject_id is not None:
-            count = counts[row.subject_id] = counts.get(row.subject_id, 0) + 1
-        lines.append(Line.of(row, log_index, count))
+            count, head = heads.get(row.subject_id, (0, None))
+            line = replace(line, count=count + 1, previous=head.hex() if head is not None else None)
+            heads[row.subject_id] = (count + 1, merkle.leaf_hash(line.leaf))
+        lines.append(line)
     return lines
+
+
+async def _keep_heads(tx: Tx, heads: Mapping[UUID, tuple[int, bytes]]) -> None:
+    kept = text(
+        "INSERT INTO subject_heads (subject_id, count, head) SELECT * FROM unnest(CAST(:subjects AS uuid[]),"
+        " CAST(:counts AS bigint[]), CAST(:heads AS bytea[]))"
+        " ON CONFLICT (subject_id) DO UPDATE SET count = excluded.count, head = excluded.head"
+    )
+    given = {
+        "subjects": list(heads),
+        "counts": [count for count, _ in heads.values()],
+        "heads": [head for _, head in heads.values()],
+    }
+    if heads:
+        await tx.execute(kept, given)
 
 
 async def _place(tx: Tx, lines: list[Line]) -> None:
     placed = text(
-        "UPDATE ledger SET log_index = given.log_index, subject_count = given.count"
-        " FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS bigint[]), CAST(:counts AS bigint[]))"
-        " AS given (id, log_index, count) WHERE ledger.id = given.id"
+        "UPDATE ledger SET log_index = given.log_index, subject_count = given.count, previous = given.previous,"
+        " form = :form FROM unnest(CAST(:ids AS bigint[]), CAST(:places AS bigint[]), CAST(:counts AS bigint[]),"
+        " CAST(:previous AS bytea[])) AS given (id, log_index, count, previous) WHERE ledger.id = given.id"
     )
     places = {
         "ids": [line.id for line in lines],
         "places": [line.log_index for line in lines],
         "counts": [line.count for line in lines],
+        "previous": [bytes.fromhex(line.previous) if line.previous else None for line in lines],
+        "form": FORM,
     }
     await tx.execute(placed, places)

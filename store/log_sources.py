@@ -5,6 +5,7 @@ A folder holds one file of JSON lines per stream, so that a log of any length is
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_e
 from sqlalchemy.pool import NullPool
 
 from store.ledger import Line
-from store.records import Checkpoint, LedgerEntry, LogLeaf, LogNode
+from store.records import Checkpoint, Cosignature, LedgerEntry, LogLeaf, LogNode
 from store.verification import Head, Leaf, Pair, Source
 
 
@@ -31,12 +32,12 @@ class DatabaseLog:
         async for row in self._rows(
             select(LedgerEntry).where(sealed).order_by(LedgerEntry.log_index, LedgerEntry.id)
         ):
-            yield Line.of(row, row.log_index, row.subject_count)
+            yield Line.of(row)
 
     async def unsealed(self) -> AsyncIterator[Line]:
         waiting = LedgerEntry.log_index.is_(None)
         async for row in self._rows(select(LedgerEntry).where(waiting).order_by(LedgerEntry.id)):
-            yield Line.of(row, None, None)
+            yield Line.of(row)
 
     async def leaves(self) -> AsyncIterator[Leaf]:
         async for row in self._rows(select(LogLeaf).order_by(LogLeaf.log_index)):
@@ -47,8 +48,11 @@ class DatabaseLog:
             yield Pair(row.position, row.hash)
 
     async def heads(self) -> AsyncIterator[Head]:
+        cosigned: dict[int, str] = defaultdict(str)
+        async for row in self._rows(select(Cosignature).order_by(Cosignature.size, Cosignature.witness)):
+            cosigned[row.size] += row.line
         async for row in self._rows(select(Checkpoint).order_by(Checkpoint.size)):
-            yield Head(row.size, row.root, row.note)
+            yield Head(row.size, row.root, row.note + cosigned[row.size])
 
     async def _rows(self, wanted: Select[Any]) -> AsyncIterator[Any]:
         found = await self._session.stream_scalars(wanted.execution_options(yield_per=500))

@@ -7,7 +7,18 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, MetaData, Text, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -70,6 +81,12 @@ class LedgerEntry(Record):
     salt: Mapped[bytes]
     log_index: Mapped[int | None] = mapped_column(BigInteger, unique=True)
     subject_count: Mapped[int | None] = mapped_column(BigInteger)
+    query_id: Mapped[UUID | None]
+    """The request it was written by; one request may write several lines."""
+    previous: Mapped[bytes | None]
+    """The leaf hash of its subject's line before; given at sealing."""
+    form: Mapped[int | None] = mapped_column(SmallInteger)
+    """How its leaf was made; given at sealing."""
 
 
 class LogLeaf(Record):
@@ -97,13 +114,82 @@ class LogNode(Record):
 
 
 class Checkpoint(Record):
-    """A signed tree head (C2SP tlog-checkpoint): `note` is the signed text as published."""
+    """A signed tree head (C2SP tlog-checkpoint): `note` is the signed text, without witnesses' cosignatures."""
 
     __tablename__ = "checkpoints"
+    __table_args__ = (Index("checkpoints_published_idx", "size", postgresql_where=text("published")),)
 
     size: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     root: Mapped[bytes]
     note: Mapped[str]
+    at: Mapped[datetime]
+    published: Mapped[bool] = mapped_column(default=True)
+    """Shown to the world; where witnesses are asked, only after they were."""
+
+
+class Cosignature(Record):
+    """That a witness has seen a head and everything before it: `line` is its line of the note."""
+
+    __tablename__ = "cosignatures"
+
+    size: Mapped[int] = mapped_column(BigInteger, ForeignKey("checkpoints.size"), primary_key=True)
+    witness: Mapped[str] = mapped_column(primary_key=True)
+    line: Mapped[str]
+    at: Mapped[datetime]
+
+
+class SubjectHead(Record):
+    """The last sealed line of one subject's: its number and its leaf's hash. `covered_count`: its number when the
+    newest line `log.heads` was made."""
+
+    __tablename__ = "subject_heads"
+    __table_args__ = (
+        Index("subject_heads_uncovered_idx", "subject_id", postgresql_where=text("covered_count < count")),
+    )
+
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+    head: Mapped[bytes]
+    covered_count: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class HeadRoot(Record):
+    """One line `log.heads`: at its place of the log it says what the lines before it come to, person by person."""
+
+    __tablename__ = "head_roots"
+
+    log_index: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    root: Mapped[bytes]
+    subjects: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+
+
+class HeadLeaf(Record):
+    """One subject in the tree of heads (`store.log.heads`), as last committed to."""
+
+    __tablename__ = "head_leaves"
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    hash: Mapped[bytes]
+
+
+class HeadNode(Record):
+    """One of the upper nodes of the tree of heads: how many subjects are below it, and its hash."""
+
+    __tablename__ = "head_nodes"
+
+    depth: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    prefix: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    subjects: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]
+
+
+class LogPulse(Record):
+    """When the sealing loop (`log`) or a witness was last heard of, by the database's clock."""
+
+    __tablename__ = "log_pulse"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
 
 

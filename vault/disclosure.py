@@ -20,6 +20,7 @@ from auth.policy import Action, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
+from store.log import pulse
 from vault.errors import (
     ClaimUnknown,
     ConsentFault,
@@ -91,16 +92,20 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     """Disclose to the caller's agency, once, logged. Time is the database's, with the offset tests set there.
 
     Raises DisclosureBusy after two seconds behind a withdrawal, ConsentMissing with its fault, NotFound or
-    AccessDenied by policy, ClaimUnknown, DocumentNotUsable, GrantSpent, TamperedContent. Every refusal rolls back.
+    AccessDenied by policy, ClaimUnknown, DocumentNotUsable, GrantSpent, LogSilent, LogUnwritable,
+    TamperedContent. Every refusal rolls back.
     """
     # (1) Wait briefly, never long; and an acknowledged log row must survive the server's crash.
     await tx.execute(
         text("SELECT set_config('lock_timeout', '2s', true), set_config('synchronous_commit', 'on', true)")
     )
     # (2) Lock the consent against withdrawal. A plain read let 38 of 150 disclosures finish after an
-    #     acknowledged withdrawal; FOR SHARE none. The clock is read after the wait.
+    #     acknowledged withdrawal; FOR SHARE none. The clock is read after the wait. Where nobody has vouched for the
+    #     log for hours, nothing is shown.
     consent = await _lock_consent(tx, disclosure.basis)
-    now = await _database_time(tx)
+    heard = await pulse.heard(tx)
+    heard.refuse_silence()
+    now = heard.now
     # (3) Judge what is true while the lock is held: the consent, then whether it covers this version. The
     #     version is read under the lock too.
     recipient = consent.recipient_agency if consent else caller.agency
@@ -175,12 +180,6 @@ def _waiting() -> Iterator[None]:
 
 
 _LOCK_NOT_AVAILABLE = "55P03"
-
-
-async def _database_time(tx: Tx) -> datetime:
-    # now() stands still for the whole transaction; what was waited since is added.
-    now: datetime = (await tx.execute(text("SELECT app_now() + (clock_timestamp() - now())"))).scalar_one()
-    return now
 
 
 def _check_consent(consent: Consent, disclosure: Disclosure, safe: Safe, now: datetime) -> None:

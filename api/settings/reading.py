@@ -29,9 +29,11 @@ from api.settings.values import (
     triple,
     version,
 )
+from api.settings.witnesses import witnesses_in
 from auth.apps.registry import App, Apps, read_apps
 from auth.passkeys.models import KeyModels, read_models
 from auth.signing import KeyRefused, import_jwks
+from connectors.witnesses import Witness
 from store.embedded import Servers
 
 VERSION = "0.1.0"
@@ -90,6 +92,7 @@ class Settings:
     min_client_version: str = "0"
     push_contact: str = ""
     push_loopback: bool = False
+    witnesses: tuple[Witness, ...] = ()
 
     @property
     def is_secure(self) -> bool:
@@ -132,6 +135,7 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_MIN_CLIENT_VERSION": "The oldest version of the national app still served; apps read it in apiInfo.",
     "MOTLAN_PUSH_CONTACT": "Whom push services write to about us: mailto: or https; the public URL by default.",
     "MOTLAN_PUSH_LOOPBACK": "1 lets devices name push services on this machine, for tests; refused in production.",
+    "MOTLAN_WITNESSES": "File with the witnesses of the access log: JSON, [{name, url, key}]; none by default.",
     "MOTLAN_CLOCK_OFFSET_SECONDS": "Moves the platform's clock, for demonstrations; refused in production.",
     "MOTLAN_PROXIES": "Addresses of our reverse proxies, comma-separated; only they are believed about callers.",
     "MOTLAN_TRUSTED_DOCUMENTS": "1 lets people signed in with a cookie run registered documents only.",
@@ -188,6 +192,7 @@ def read_settings(
         min_client_version=version(given, "MOTLAN_MIN_CLIENT_VERSION"),
         push_contact=contact(given, "MOTLAN_PUSH_CONTACT"),
         push_loopback=flag(given, "MOTLAN_PUSH_LOOPBACK"),
+        witnesses=witnesses_in(given.get("MOTLAN_WITNESSES")),
     )
     _refuse_odd_address(settings)
     if settings.production:

@@ -16,6 +16,7 @@ from dossiers.records import DossierEvidence
 from dossiers.state import LIVE
 from store import ledger
 from store.database import Tx
+from store.log import pulse
 from vault.disclosure import Basis, Disclosure, HandedIn, UnderConsent, UnderDuty, disclose
 from vault.notes import read_note
 from vault.opening import OpenContent
@@ -150,6 +151,7 @@ async def _applicant(
     tx: Tx, caller: Caller, case: Case, office: Office, now: datetime
 ) -> tuple[tuple[OpenedClaim, ...], int]:
     """What the person filed themself: the e-form as frozen, and who they are. Filing it is its basis; logged."""
+    (await pulse.heard(tx)).refuse_silence()
     form = await read_note(tx, case.dossier.id, FINAL, office.safe) or {}
     profile = await profile_of(tx, case.dossier.applicant_id, office.safe)
     entry = ledger.Entry(

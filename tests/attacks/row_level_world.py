@@ -43,7 +43,20 @@ from dossiers.records import (
 )
 from store.database import Actor
 from store.identifiers import new_id
-from store.records import FeedEnds, LedgerEntry, OutboxMessage, PastRequest, Record
+from store.records import (
+    Checkpoint,
+    Cosignature,
+    FeedEnds,
+    HeadLeaf,
+    HeadNode,
+    HeadRoot,
+    LedgerEntry,
+    LogPulse,
+    OutboxMessage,
+    PastRequest,
+    Record,
+    SubjectHead,
+)
 from vault.records import (
     AccessRequest,
     Consent,
@@ -93,6 +106,7 @@ Row = tuple[type[Record], dict[str, Any]]
 _ORDINARY: dict[str, Any] = {
     "TEXT": "x",
     "INTEGER": 1,
+    "SMALLINTEGER": 1,
     "BIGINTEGER": 1,
     "BOOLEAN": False,
     "DATETIME": AT,
@@ -242,6 +256,11 @@ def the_rest() -> list[Row]:
         upload("officer_a"),
         row(OutboxMessage),
         row(FeedEnds, one=True),
+        row(Checkpoint, size=7, published=True),
+        row(Cosignature, size=7, witness="witness.example"),
+        *(row(SubjectHead, subject_id=ID[who], head=bytes(32)) for who in ("lan", "minh")),
+        *(row(one) for one in (HeadRoot, HeadLeaf, HeadNode)),
+        row(LogPulse, source="log"),
         row(Device, subject_id=ID["lan"]),
         row(NotificationPreference, subject_id=ID["lan"]),
         row(DossierCounter, day=date(2026, 11, 20)),

@@ -111,7 +111,17 @@ async def _ask_as_a_stranger(stranger: Person, planted: Planted) -> dict[str, by
     """What anybody is told: open pages, refusals, and errors provoked with planted words in every place."""
     word, code = planted.word("what a stranger typed"), planted.words["share code"]
     pages = [
-        *("/healthz", "/readyz", "/.well-known/jwks.json", "/log/checkpoint", "/log/proof/0", "/", "/verify"),
+        *(
+            "/healthz",
+            "/readyz",
+            "/.well-known/jwks.json",
+            "/log/checkpoint",
+            "/log/proof/0",
+            "/log/tile/0/000.p/1",
+            "/log/tile/entries/000.p/1",
+            "/",
+            "/verify",
+        ),
         *(f"/verify/{code}", f"/verify/{word}", f"/{word}", f"/documents/{word}/content?ticket={word}"),
         *(f"/sign-in?role={word}", f"/sign-in/callback?state={word}&code={word}&error={word}"),
     ]

@@ -113,10 +113,13 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
     # Written by triggers for everything planted.
     "changes": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}, "hoa": {"hoa"}}),
     "ledger": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
+    "subject_heads": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
     "past_requests": ("caller", {"lan": {"citizen:lan"}, "minh": {"citizen:minh"}}),
 }
 SHARED_BY_ALL_SIGNED_IN = {"objects", "dossier_counters", "feed_ends"}
 """Hashes of parcels, daily counters, how far the feed has got: no person, no dossier."""
+OF_THE_LOG = {"cosignatures", "head_roots", "head_leaves", "head_nodes", "log_pulse"}
+"""What the log says of itself to anybody who asks by name: hashes, counts, signatures, times."""
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
     *("passkeys", "key_enrolments", "key_ceremonies"),
@@ -129,7 +132,7 @@ NAMES = {str(value): label for label, value in ID.items()} | {
 
 def test_every_walled_table_has_an_expectation() -> None:
     tables = {table.name for table in Record.metadata.sorted_tables} - OPEN_TABLES
-    assert tables == set(EXPECTED) | SHARED_BY_ALL_SIGNED_IN | NEVER_READ
+    assert tables == set(EXPECTED) | SHARED_BY_ALL_SIGNED_IN | OF_THE_LOG | NEVER_READ
 
 
 @pytest.mark.parametrize("table", EXPECTED)
@@ -149,6 +152,19 @@ async def test_impersonal_tables_are_for_the_signed_in(planted: Database, table:
         async with planted.reading(actor) as tx:
             count = await tx.scalar(text(f"SELECT count(*) FROM {table}"))
         assert count == (1 if actor.kind in ("citizen", "officer") else 0)
+
+
+@pytest.mark.parametrize("table", sorted(OF_THE_LOG))
+async def test_what_the_log_says_of_itself_is_read_by_all_and_changed_by_none(
+    planted: Database, table: str
+) -> None:
+    for actor in CALLERS.values():
+        async with planted.reading(actor) as tx:
+            count = await tx.scalar(text(f"SELECT count(*) FROM {table}"))
+        assert count == (0 if actor.kind == "" else 1)
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with planted.writing(actor) as tx:
+                await tx.execute(text(f"DELETE FROM {table}"))
 
 
 @pytest.mark.parametrize("table", sorted(NEVER_READ))

@@ -31,7 +31,13 @@ OPAQUE: Final = frozenset(
         *("documents.object_key", "dossier_asks.object_key", "past_requests.key", "past_requests.made"),
         *("uploads.created_by", "document_versions.deposited_by", "document_versions.seen_by"),
         *("consents.given_by", "consent_events.by", "dossier_events.actor_id", "dossier_asks.asked_by"),
-        *("ledger.actor_id", "sealed_notes.owner_ref", "mandates.actor_id", "sessions.holder_id"),
+        *(
+            "ledger.actor_id",
+            "ledger.query_id",
+            "sealed_notes.owner_ref",
+            "mandates.actor_id",
+            "sessions.holder_id",
+        ),
         *("passkeys.holder_id", "passkeys.model", "key_ceremonies.holder_id"),
         *("number_tries.caller_id", "changes.thing"),
         # What an app was given a session for is kept a while longer than the session, to know a code used twice.

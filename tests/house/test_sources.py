@@ -22,6 +22,7 @@ CLOCKS: Mapping[str, str] = {
     "api/process/officers.py": "the command line: until when a code is good",
     "connectors/registers.py": "the default of an injected clock",
     "store/identifiers.py": "identifiers carry the time they were made at; nobody decides by it",
+    "witness/__main__.py": "the witness is another machine",
     "sandbox/__main__.py": "the sandbox is another machine",
     "sandbox/identity.py": "the default of an injected clock",
     "sandbox/registers.py": "the default of an injected clock",

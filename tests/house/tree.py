@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("api", "resolvers", "dossiers", "procedures", "vault", "auth", "connectors", "store")
 """In the order of import: each may import those after it, never those before it."""
 
-PRODUCT = (*ROOMS, "sandbox")
+PRODUCT = (*ROOMS, "sandbox", "witness")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

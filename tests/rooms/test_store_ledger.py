@@ -177,8 +177,8 @@ async def test_leaves_say_nothing_about_anybody(
     async with database.reading(Actor("anonymous")) as tx:
         leaf = (await tx.scalars(select(LogLeaf.leaf))).one()
     assert leaf.startswith(b'{"c":"')
-    assert leaf.endswith(b'","h":"2026-11-23T03","k":"vault.read","v":1}')
-    assert len(leaf) == len(b'{"c":"","h":"2026-11-23T03","k":"vault.read","v":1}') + 43
+    assert leaf.endswith(b'","h":"2026-11-23T03","k":"vault.read","v":2}')
+    assert len(leaf) == len(b'{"c":"","h":"2026-11-23T03","k":"vault.read","v":2}') + 43
 
 
 async def test_a_proof_of_what_is_not_sealed_is_refused(

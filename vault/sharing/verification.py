@@ -21,6 +21,7 @@ from auth.policy import Action, require
 from auth.tokens import SHARE_RECEIPT
 from store import ledger
 from store.database import Tx
+from store.log import pulse
 from vault.holding import Origin, Status
 from vault.opening import open_claims
 from vault.records import Document, DocumentVersion, Share
@@ -100,6 +101,7 @@ async def redeem(
     """
     # (1) Who may verify at all, before anything about the code is looked at.
     require(caller, Action.VERIFY_DOCUMENT)
+    (await pulse.heard(tx)).refuse_silence()
     # (2) Lock the share: its other uses and its withdrawal wait for this verdict.
     row = await _held(tx, code) if code is not None else await _granted(tx, caller)
     # (3) Audience. A code for another agency looks exactly like none to that agency; its owner's log has it. Who
