@@ -44,7 +44,7 @@ from auth.apps.access import Gate
 from auth.apps.proofs import Nonces
 from auth.apps.registry import Apps
 from auth.assurance import SIGNED_IN, VAULT
-from auth.caller import ANONYMOUS
+from auth.caller import ANONYMOUS, LOOP
 from auth.provider.login import Door
 from auth.provider.oidc import Client, Provider
 from auth.records import Officer
@@ -65,6 +65,7 @@ from resolvers.wording import refusal_words
 from store.checkpoints import LogSigner
 from store.database import Actor, Database
 from store.embedded import Servers
+from store.log import pulse
 from store.migrate import Progress, assert_walls, upgrade
 from vault.safe import Safe
 from vault.sealing import ring_files
@@ -169,6 +170,8 @@ async def open_platform(
         await assert_walls(database)
         async with database.reading(ANONYMOUS.actor) as tx:
             laws = await read_law_book(tx)
+        async with work.writing(LOOP.actor) as tx:
+            await pulse.expect(tx, [one.key.name for one in settings.witnesses])
         tokens = _tokens(settings)
         signer = LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
         safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url)

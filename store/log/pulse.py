@@ -23,7 +23,7 @@ STOP_AFTER = timedelta(hours=4)
 @dataclass(frozen=True, slots=True)
 class Heard:
     """`now`: this very moment. `log`, `witness`: when the loop and any witness were last heard of; None where
-    nothing of the kind is expected yet."""
+    nothing of the kind is expected: before a platform was ever opened, and without witnesses."""
 
     now: datetime
     log: datetime | None
@@ -78,9 +78,9 @@ async def beat(tx: Tx, source: str) -> None:
 
 
 async def expect(tx: Tx, witnesses: Collection[str]) -> None:
-    """These witnesses, and no others, are listened for from now on. Whoever is new was heard of now."""
+    """The loop and these witnesses, and no others, are listened for from now on. Whoever is new was heard of now."""
     await tx.execute(delete(LogPulse).where(LogPulse.source.not_in([LOG, *witnesses])))
-    for name in sorted(witnesses):
+    for name in (LOG, *sorted(witnesses)):
         await tx.execute(
             text("INSERT INTO log_pulse VALUES (:source, app_now()) ON CONFLICT DO NOTHING"), {"source": name}
         )

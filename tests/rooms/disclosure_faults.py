@@ -13,7 +13,7 @@ from auth.caller import Role
 from auth.errors import AccessDenied, NotFound
 from auth.signing import SigningKey
 from auth.tokens import Tokens
-from store.errors import TemporarilyUnavailable
+from store.errors import LogUnwritable, TemporarilyUnavailable
 from store.identifiers import new_id
 from tests.rooms.disclosing import (
     AREA,
@@ -223,9 +223,9 @@ COVERING = (
 
 LOGGING = (
     Fault(5, "the log takes no line", TemporarilyUnavailable, full("ledger")),
-    Fault(5, "the log may not be written", DBAPIError,
+    Fault(5, "the log may not be written", LogUnwritable,
           forbidden("EXECUTE ON FUNCTION append_ledger")),
-    Fault(5, "the log is locked", DBAPIError, held("LOCK TABLE ledger IN EXCLUSIVE MODE")),
+    Fault(5, "the log is locked", LogUnwritable, held("LOCK TABLE ledger IN EXCLUSIVE MODE")),
     Fault(5, "the line fails", DBAPIError, statement("append_ledger")),
     Fault(5, "the line of a grant fails", DBAPIError, statement("append_ledger"), granted=True),
     Fault(5, "the consent takes no use", DBAPIError, forbidden("INSERT ON consent_events")),

@@ -100,7 +100,6 @@ CREATE TABLE log_pulse (
     source text PRIMARY KEY,
     at timestamptz NOT NULL
 );
-INSERT INTO log_pulse VALUES ('log', now());
 """
 
 WALLS = """
