@@ -104,20 +104,22 @@ def _statement(payload: Mapping[int | str, Any]) -> Statement:
 
 def _read(payload: Mapping[int | str, Any]) -> Statement:
     """Raises KeyError, TypeError or ValueError for whatever is not exactly the claims of an attestation."""
-    if payload.keys() != {ISS, IAT, EXP, CTI, STATUS, DOCUMENT} or payload[STATUS].keys() != {"status_list"}:
+    if payload.keys() != {ISS, IAT, EXP, CTI, STATUS, DOCUMENT}:
         raise ValueError
-    document = payload[DOCUMENT]
+    status, document = _map(payload[STATUS]), _map(payload[DOCUMENT])
+    if status.keys() != {"status_list"}:
+        raise ValueError
     if not document.keys() <= {TYPE, NUMBER, DIGEST, AGENCY, ISSUED_ON, CLAIMS, LEVEL}:
         raise ValueError
-    claims = document.get(CLAIMS, {})
-    if not isinstance(claims, dict) or not _is_plain(claims):
+    claims = _map(document.get(CLAIMS, {}))
+    if not _is_plain(claims):
         raise TypeError
     statement = Statement(
         issuer=_text(payload[ISS]),
         issued_at=_whole(payload[IAT]),
         expires_at=_whole(payload[EXP]),
         id=UUID(bytes=_octets(payload[CTI], 16)),
-        status=StatusRef.of(payload[STATUS]["status_list"]),
+        status=StatusRef.of(status["status_list"]),
         document_type=_text(document[TYPE]),
         number=_text(document[NUMBER]) if NUMBER in document else None,
         file_sha256=_digest(document[DIGEST]) if DIGEST in document else None,
@@ -139,6 +141,12 @@ def _is_plain(value: Any) -> bool:
         case list():
             return all(map(_is_plain, value))
     return value is None or isinstance(value, str | bool | int | float)
+
+
+def _map(value: Any) -> Mapping[Any, Any]:
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
 
 
 def _digest(value: Any) -> bytes:

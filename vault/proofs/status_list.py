@@ -49,7 +49,9 @@ class StatusRef:
     @classmethod
     def of(cls, value: Any) -> Self:
         """Raises KeyError, TypeError or ValueError for anything else."""
-        if value.keys() != {"idx", "uri"} or type(value["idx"]) is not int or value["idx"] < 0:
+        if not isinstance(value, dict) or value.keys() != {"idx", "uri"}:
+            raise ValueError
+        if type(value["idx"]) is not int or value["idx"] < 0:
             raise ValueError
         if not isinstance(value["uri"], str) or not _URI.fullmatch(value["uri"]):
             raise ValueError

@@ -94,7 +94,7 @@ class TrustList:
             expires_at=claims["exp"],
             keys={kid: TrustKey(key, _second(revoked[kid])) for kid, key in public.items()},
             agencies={code: _attestor(one) for code, one in claims["agencies"].items()},
-            entitlements={name: frozenset(types) for name, types in claims["entitlements"].items()},
+            entitlements={name: _names(types) for name, types in claims["entitlements"].items()},
         )
 
 
@@ -163,13 +163,25 @@ def _described(one: Attestor) -> dict[str, Any]:
 def _attestor(body: Mapping[str, Any]) -> Attestor:
     return Attestor(
         name={str(language): str(words) for language, words in body["name"].items()},
-        keys=frozenset(body["keys"]),
-        issues=body.get("issues"),
+        keys=_names(body["keys"]),
+        issues=_name(body.get("issues")),
         certifies=body.get("certifies") is True,
         declares=body.get("declares") is True,
         since=_second(body.get("since")) or 0,
         until=_second(body.get("until")),
     )
+
+
+def _names(value: Any) -> frozenset[str]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise TypeError
+    return frozenset(value)
+
+
+def _name(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _second(value: Any) -> int | None:
