@@ -22,9 +22,11 @@ from typing import NoReturn
 from api.app import Platform, create_keys, enter_roll, open_platform, prepare
 from api.boot import refuse_silent_owners, refuse_unsafe_keys
 from api.journal import keep_journal, start_journal
+from api.process.backup import add_backup_command
 from api.process.commands import add_commands, show, tell
 from api.process.keys import add_key_commands
 from api.process.officers import add_officer_commands
+from api.process.restore import add_restore_command
 from api.process.serving import (
     heeding_signals,
     hold,
@@ -50,8 +52,10 @@ from sandbox.supervisor import Addresses, Sandbox
 from sandbox.systems import SystemAccount, system_accounts
 from store.embedded import Servers
 from store.errors import (
+    BackupRefused,
     CheckpointRefused,
     DataFolderRefused,
+    RestoreUnfinished,
     RolesMissing,
     SchemaUnknown,
     ServerFailed,
@@ -70,6 +74,8 @@ REFUSALS = (
     RolesMissing,
     SchemaUnknown,
     WallsBroken,
+    BackupRefused,
+    RestoreUnfinished,
     CheckpointRefused,
     KeyRingRefused,
     KeyRefused,
@@ -347,6 +353,8 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("witness", add_help=False, help="a witness of somebody else's log: its own program")
     add_commands(verbs, common)
     add_key_commands(verbs, common)
+    add_backup_command(verbs, common)
+    add_restore_command(verbs, common)
     add_system_commands(verbs, common)
     add_officer_commands(verbs, common)
     return parser

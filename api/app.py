@@ -32,6 +32,7 @@ from api.log import mine
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
+from api.rings import open_ring
 from api.settings import VERSION, Neighbours, Settings, SettingsRefused, officer_keys_of, retired_keys_of
 from api.tus import uploads
 from api.web import explorer
@@ -66,11 +67,10 @@ from store.checkpoints import LogSigner
 from store.database import Actor, Database
 from store.embedded import Servers
 from store.log import pulse
-from store.migrate import Progress, assert_walls, upgrade
+from store.migrate import Progress, assert_walls, refuse_unfinished, upgrade
 from vault.safe import Safe
 from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
-from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
@@ -150,8 +150,8 @@ async def open_platform(
 ) -> AsyncIterator[Platform]:
     """A platform over prepared databases; on leaving, every connection is closed.
 
-    Raises WallsBroken, KeyRingRefused, KeyRefused, CheckpointRefused, SettingsRefused: none of them may be served
-    over.
+    Raises WallsBroken, RestoreUnfinished, KeyRingRefused, KeyRefused, CheckpointRefused, SettingsRefused: none of
+    them may be served over.
     """
     refuse_unsafe_keys(settings)
     now = _clock(settings)
@@ -159,7 +159,7 @@ async def open_platform(
     work = Database(
         servers.work_url, pool_size=3, clock_offset=settings.clock_offset, answer_seconds=LOOP_SECONDS
     )
-    keys = Keys(servers.keys_url, LocalKeyRing(settings.keys / "root.json"))
+    keys = Keys(servers.keys_url, open_ring(settings))
     try:
         engines = {
             "DATABASE_URL": database.engine,
@@ -167,6 +167,7 @@ async def open_platform(
             "KEYS_DATABASE_URL": keys.engine,
         }
         await refuse_wrong_databases(engines, now, settings.clock_offset)
+        await refuse_unfinished(database)
         await assert_walls(database)
         async with database.reading(ANONYMOUS.actor) as tx:
             laws = await read_law_book(tx)

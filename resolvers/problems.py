@@ -285,6 +285,8 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         store.CheckpointRefused,
         store.LogBroken,
         store.NotSealed,
+        store.BackupRefused,
+        store.RestoreUnfinished,
         vault.TamperedContent,
         vault.KeyMissing,
         vault.KeyRingRefused,

@@ -88,6 +88,18 @@ class LogKey:
             raise CheckpointRefused("signature") from error
         return head
 
+    def vouched(self, statement: bytes, signature: bytes) -> bool:
+        """Whether `LogSigner.vouch` made this signature, under this key and for this platform."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, self.statement(statement))
+        except InvalidSignature:
+            return False
+        return True
+
+    def statement(self, content: bytes) -> bytes:
+        """What is signed for content that is no head: the first line can be no head's, whose origin has no blank."""
+        return f"motlan statement\n{self.origin}\n".encode() + hashlib.sha256(content).digest()
+
     def _own_signature(self, lines: str) -> bytes:
         for line in lines.splitlines():
             try:
@@ -131,6 +143,10 @@ class LogSigner:
         body = TreeHead(self.key.origin, size, root).body
         signature = base64.b64encode(self.key.key_id + self._private.sign(body.encode())).decode()
         return f"{body}\n— {self.key.origin} {signature}\n"
+
+    def vouch(self, statement: bytes) -> bytes:
+        """A signature over something else of this platform's, its manifests: never one of a head."""
+        return self._private.sign(self.key.statement(statement))
 
 
 def _parse_body(body: str) -> TreeHead:

@@ -130,3 +130,27 @@ class LogSilent(StoreRefusal):
     def __init__(self, source: str) -> None:
         super().__init__(source)
         self.source = source
+
+
+class BackupRefused(StoreRefusal):
+    """A backup may not be made or restored like this; nothing is there that was not there before.
+
+    `reason`: absent, exists, busy, form, version, kind, signature, missing, altered, extra, instance, occupied,
+    tables, rows, keys, unopened, log. `detail`: a file, a table or a number; never a person.
+    """
+
+    code = "BACKUP_REFUSED"
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class RestoreUnfinished(StoreRefusal):
+    """A restore into this database was begun and not finished: nobody is served over it."""
+
+    code = "RESTORE_UNFINISHED"
+
+    def __init__(self) -> None:
+        super().__init__("a restore into this database was not finished: type it again")

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from store.database import Actor, Database
-from store.errors import RolesMissing, SchemaUnknown, WallsBroken
+from store.errors import RestoreUnfinished, RolesMissing, SchemaUnknown, WallsBroken
 
 Progress = Callable[[str], None]
 
@@ -29,14 +29,35 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _LIMITS = "LOGIN NOSUPERUSER NOBYPASSRLS NOINHERIT NOCREATEDB NOCREATEROLE"
 
 
-async def upgrade(owner_url: str, keys_owner_url: str, progress: Progress = lambda step: None) -> None:
-    """Migrate the main and the keys database to head, each in one transaction; nothing happens at head.
+async def upgrade(
+    owner_url: str,
+    keys_owner_url: str,
+    progress: Progress = lambda step: None,
+    *,
+    revisions: tuple[str, str] = ("head", "head"),
+) -> None:
+    """Migrate the main and the keys database to head, or to these revisions, each in one transaction; nothing happens
+    there.
 
     `progress` is told each step. Raises RolesMissing with the statements an administrator must run, SchemaUnknown
     for a database a later version has migrated.
     """
-    await _upgrade(owner_url, "versions", ("motlan_app", "motlan_work"), progress)
-    await _upgrade(keys_owner_url, "key_versions", ("motlan_keys",), progress)
+    main, keys = revisions
+    await _upgrade(owner_url, Course("versions", ("motlan_app", "motlan_work"), main), progress)
+    await _upgrade(keys_owner_url, Course("key_versions", ("motlan_keys",), keys), progress)
+
+
+def knows(revision: str, *, keys: bool = False) -> bool:
+    """Whether this version has that revision of the main or the keys database among its own."""
+    scripts = ScriptDirectory.from_config(_config("key_versions" if keys else "versions"))
+    return revision in {one.revision for one in scripts.walk_revisions()}
+
+
+async def refuse_unfinished(database: Database) -> None:
+    """Raises RestoreUnfinished over a database half filled, or in which somebody destroyed may have come back."""
+    async with database.reading(Actor("")) as tx:
+        if await tx.scalar(text("SELECT to_regclass('public.restoring')")) is not None:
+            raise RestoreUnfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +97,23 @@ async def assert_walls(database: Database) -> None:
         raise WallsBroken(tuple(findings))
 
 
-async def _upgrade(url: str, versions: str, roles: tuple[str, ...], progress: Progress) -> None:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Which migrations a database follows, for whom, and how far."""
+
+    versions: str
+    roles: tuple[str, ...]
+    to: str
+
+
+async def _upgrade(url: str, course: Course, progress: Progress) -> None:
     engine = create_async_engine(url, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             # Two servers starting at once migrate one after the other.
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('motlan migrate'))"))
-            await connection.run_sync(_ensure_roles, roles)
-            await connection.run_sync(_run, versions, progress)
+            await connection.run_sync(_ensure_roles, course.roles)
+            await connection.run_sync(_run, course, progress)
     finally:
         await engine.dispose()
 
@@ -101,18 +131,23 @@ def _ensure_roles(connection: Connection, roles: tuple[str, ...]) -> None:
         connection.execute(text(statement))
 
 
-def _run(connection: Connection, versions: str, progress: Progress) -> None:
+def _config(versions: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("version_locations", str(_MIGRATIONS / versions))
     config.set_main_option("path_separator", "newline")
+    return config
+
+
+def _run(connection: Connection, course: Course, progress: Progress) -> None:
+    config = _config(course.versions)
     config.attributes["connection"] = connection
     config.attributes["progress"] = progress
     known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
     for revision in MigrationContext.configure(connection).get_current_heads():
         if revision not in known:
             raise SchemaUnknown(revision)
-    command.upgrade(config, "head")
+    command.upgrade(config, course.to)
 
 
 # The role that is connected, judged by the server itself.

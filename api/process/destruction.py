@@ -13,13 +13,13 @@ from uuid import UUID
 from api.app import OWNER
 from api.process.commands import show, tell
 from api.process.serving import owning, reach_servers
+from api.rings import open_ring
 from api.settings import Settings
 from auth.caller import LOOP
 from auth.errors import NotFound
 from store.database import Database
 from vault.errors import ShreddingRefused
 from vault.keycare.shredding import Order, order_shredding, replay, shred, shredded
-from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
 
 
@@ -79,7 +79,7 @@ async def replay_shredding(settings: Settings, file: Path | None) -> int:
     """Destroy again, in restored databases, whoever was destroyed before; 1 when the file is no such list."""
     now = datetime.now(UTC) + settings.clock_offset
     try:
-        kept = _listed((await asyncio.to_thread(file.read_text, "utf-8")).splitlines()) if file else []
+        kept = await asyncio.to_thread(read_shredded, file) if file else []
     except (OSError, ValueError) as refused:
         tell(f"nothing done: {refused}")
         return 1
@@ -87,6 +87,11 @@ async def replay_shredding(settings: Settings, file: Path | None) -> int:
         back = await replay(opened.owner, opened.work, opened.keys, kept, now)
     show(f"{len(back)} destroyed again")
     return 0
+
+
+def read_shredded(file: Path) -> list[Order]:
+    """What `keys shredded` said. Raises OSError, ValueError."""
+    return _listed(file.read_text("utf-8").splitlines())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class _Opened:
 async def _opened(settings: Settings) -> AsyncIterator[_Opened]:
     async with reach_servers(settings) as servers, owning(servers) as owner:
         work = Database(servers.work_url, pool_size=1, clock_offset=settings.clock_offset)
-        keys = Keys(servers.keys_url, LocalKeyRing(settings.keys / "root.json"), pool_size=1)
+        keys = Keys(servers.keys_url, open_ring(settings), pool_size=1)
         try:
             yield _Opened(owner, work, keys)
         finally:

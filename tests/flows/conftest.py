@@ -35,6 +35,7 @@ from store.embedded import Servers
 from store.records import Record
 from tests.conftest import NOW, NewDatabase
 from tests.flows.phone import APP, OTHER_APP
+from tests.flows.runbook import terminal
 from tests.flows.stage import ORIGIN, Stage
 
 LAW = frozenset({"catalogue_items", "agencies", "officers", "systems"})
@@ -57,6 +58,13 @@ def stage_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="motlan-stage-"))
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+async def programs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
+    """A folder for PATH in which `motlan` is the product of this tree."""
+    async with terminal(tmp_path_factory.mktemp("terminal")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,19 @@ from sandbox.demo import seed
 from tests.attacks.acknowledging import OF_NO_USE
 from tests.attacks.killing import Product
 from tests.files import jpeg
-from tests.flows.runbook import PAGE, Block, Stuck, blocks, follow, terminal
+from tests.flows.runbook import PAGE, Block, Stuck, blocks, follow
 from tests.flows.stage import Person
+
+COMMANDS = (
+    "keys rotate root",
+    "keys rotate subjects",
+    "keys shred",
+    "keys replay",
+    "backup",
+    '--data "$ELSEWHERE" restore',
+    "log verify",
+)
+"""What nobody may drop from the page."""
 
 PEOPLE = ("minh-chau", "thu-ha")
 
@@ -39,12 +50,6 @@ async def product(folder: Path) -> AsyncIterator[Product]:
     await made.end()
 
 
-@pytest.fixture(scope="module")
-async def programs(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
-    async with terminal(tmp_path_factory.mktemp("terminal")) as opened:
-        yield opened
-
-
 async def test_who_follows_the_page_gets_there(product: Product, folder: Path, programs: Path) -> None:
     typed = blocks(PAGE.read_text("utf-8"))
     for login in PEOPLE:
@@ -55,15 +60,20 @@ async def test_who_follows_the_page_gets_there(product: Product, folder: Path, p
         "MOTLAN_PORT": str(product.port),
         "SUBJECT": doomed,
         "OFFICER": seed("").officers[0].code,
+        **{name: str(folder / name.lower()) for name in ("KEPT", "BACKUPS", "KEYS_BACKUPS", "ELSEWHERE")},
     }
+    for name in ("backups", "keys_backups"):
+        (folder / name).mkdir()
     said = await follow(typed, programs, given, folder)
     assert [line for line in said.splitlines() if line.startswith("== ")] == [
         f"== line {one.line}" for one in typed
     ]
     words = "".join(one.words for one in typed)
-    for command in ("keys rotate root", "keys rotate subjects", "keys shred", "keys replay", "log verify"):
+    for command in COMMANDS:
         assert f"motlan {command}" in words
-    for shown in ("wraps, 2 moved, 0 do not open", "destroyed", "sound"):
+    # Of two papers one is gone with its person: shredded after the backup that was restored.
+    opened = "1 papers open, 1 have no key any more, 0 do not open"
+    for shown in ("wraps, 2 moved, 0 do not open", "destroyed", "1 destroyed again", opened, "sound"):
         assert shown in said, said
     assert (folder / "shredded.txt").read_text("utf-8").startswith(f"{doomed} Điều")
 

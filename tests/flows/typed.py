@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def _run(line: socket.socket) -> int:
         for place, stream in enumerate(streams):
             os.dup2(stream, place)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        threading.Thread(target=_die_with, args=(line,), daemon=True).start()
         os.chdir(folder)
         os.environ.clear()
         os.environ.update(environment)
@@ -77,6 +79,12 @@ def _run(line: socket.socket) -> int:
         sys.stderr.flush()
         line.sendall(bytes([code]))
     return code
+
+
+def _die_with(line: socket.socket) -> None:
+    """Whoever kills the program typed kills what it runs."""
+    line.recv(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

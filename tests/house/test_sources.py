@@ -17,6 +17,8 @@ from tests.house.tree import PRODUCT, ROOMS, ROOT, Module, at, modules, plant, s
 CLOCKS: Mapping[str, str] = {
     "api/app.py": "the one clock, made at the composition root and handed on",
     "api/__main__.py": "the command line: when the catalogue is imported at start",
+    "api/process/backup.py": "the command line: when a backup was taken",
+    "api/process/restore.py": "the command line: when somebody was destroyed again",
     "api/process/commands.py": "the command line: when the catalogue is imported",
     "api/process/destruction.py": "the command line: when a destruction was ordered",
     "api/process/officers.py": "the command line: until when a code is good",

@@ -11,6 +11,7 @@ from tests.house.tree import ROOMS, ROOT, at, called, modules, plant
 COMMITTERS: Mapping[str, str] = {
     "store/database.py": "writing(): the one way to change the main database",
     "store/migrate.py": "the owner's migrations, before anybody is served",
+    "store/backup/tables.py": "the owner fills an empty platform, before anybody is served",
     "vault/sealing/rotation.py": "the keys database, as its owner: one row, or one retirement, at a time",
     "vault/sealing/rounds.py": "the same, for people's keys",
 }
@@ -18,6 +19,7 @@ COMMITTERS: Mapping[str, str] = {
 ENGINES: Mapping[str, str] = {
     "store/database.py": "both roles that serve: the application's and the loops'",
     "store/migrate.py": "the owners of the two databases",
+    "store/backup/tables.py": "the owners of the two databases: a snapshot to copy, an empty one to fill",
     "store/log_sources.py": "the offline check of the log, one read-only snapshot",
     "vault/sealing/keys.py": "the keys database, where every statement stands alone",
     "vault/sealing/rotation.py": "the keys database as its owner, for a command that changes keys",

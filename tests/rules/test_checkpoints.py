@@ -112,3 +112,16 @@ def test_the_key_file_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
     path.write_bytes(b"short")
     with pytest.raises(CheckpointRefused, match="file"):
         LogSigner.from_file(path, ORIGIN)
+
+
+def test_a_statement_is_vouched_for_by_its_platform_alone_and_is_never_a_head(signer: LogSigner) -> None:
+    said = b"manifest"
+    signature = signer.vouch(said)
+    assert signer.key.vouched(said, signature)
+    assert not signer.key.vouched(said + b" ", signature)
+    assert not LogKey("elsewhere/log", signer.key.public).vouched(said, signature)
+    body = TreeHead(ORIGIN, 1000, ROOT).body.encode()
+    head = base64.b64decode(signer.signed(1000, ROOT).split("\n")[4].split(" ")[2])[4:]
+    assert not signer.key.vouched(body, head)
+    # No body of a head begins like this: an origin has no blank.
+    assert signer.key.statement(said).startswith(b"motlan statement\n")

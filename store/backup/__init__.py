@@ -1,0 +1,1 @@
+"""A backup: each database as of one moment, files with their hashes, and a signed manifest over all of it."""

@@ -1,0 +1,1 @@
+"""The vault's part of a backup: the sealed files its rows name, and the proof that all of it still opens."""
