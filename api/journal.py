@@ -15,7 +15,16 @@ from pathlib import Path
 from types import TracebackType
 
 _ROOT = Path(__file__).resolve().parent.parent
-_QUIET = ("httpx2", "httpcore2", "asyncio", "strawberry.execution", "sqlalchemy", "alembic", "uvicorn.error")
+_QUIET = (
+    "httpx2",
+    "httpcore2",
+    "asyncio",
+    "strawberry.execution",
+    "sqlalchemy",
+    "alembic",
+    "uvicorn.error",
+    "store.database",
+)
 _OURS = frozenset({"api", "resolvers", "dossiers", "procedures", "vault", "auth", "connectors", "store"})
 
 FAULTS = frozenset({"INTERNAL", "TEMPORARILY_UNAVAILABLE"})

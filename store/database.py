@@ -144,6 +144,8 @@ def _refuse_closed(connection: Any, record: Any, proxy: Any) -> None:
 
 def _tell(failed: ExceptionContext) -> Exception | None:
     error = failed.original_exception
+    if not isinstance(error, Exception):
+        return None  # a request that is cancelled, a process that stops
     if isinstance(error, OSError):
         # Given up waiting, or the line is cut. What the server still sends belongs to nobody: not in this pool.
         failed.is_disconnect, failed.invalidate_pool_on_disconnect = True, False

@@ -69,8 +69,12 @@ async def open_servers(settings: Settings) -> AsyncIterator[Servers]:
 @asynccontextmanager
 async def reach_servers(settings: Settings) -> AsyncIterator[Servers]:
     """The servers for a command beside a running platform; starts the embedded one when nothing runs."""
+    if settings.servers is not None:
+        # An operator's own: they run whether a platform does or not.
+        yield settings.servers
+        return
     told = settings.data / "servers.json"
-    if settings.servers is None and told.exists() and _is_held(settings.data):
+    if told.exists() and _is_held(settings.data):
         yield Servers(**orjson.loads(told.read_bytes()))
         return
     with hold(settings.data):

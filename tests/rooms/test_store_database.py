@@ -1,5 +1,6 @@
 """The two ways into the main database, and what leaves with a transaction."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from store import outbox
 from store.database import Actor, Database
 from store.embedded import Servers
+from store.errors import TemporarilyUnavailable
 from store.identifiers import new_id
 from store.records import OutboxMessage
 
@@ -67,3 +69,37 @@ async def test_policies_judge_by_the_shifted_clock(servers: Servers, clean: None
             told = (await tx.scalars(text("SELECT app_now()"))).one()
         await shifted.close()
         assert abs(told - (datetime.now(UTC) + offset)) < timedelta(minutes=1)
+
+
+async def test_who_is_cancelled_while_waiting_is_cancelled(database: Database) -> None:
+    async def wait() -> None:
+        async with database.writing(LAN) as tx:
+            await tx.execute(text("SELECT pg_sleep(60)"))
+
+    waiting = asyncio.create_task(wait())
+    _, left = await asyncio.wait([waiting], timeout=0.2)
+    assert left
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+
+
+async def test_a_statement_without_an_end_is_given_up(servers: Servers) -> None:
+    hurried = Database(servers.url, answer_seconds=0.1)
+    with pytest.raises(TemporarilyUnavailable):
+        async with hurried.writing(LAN) as tx:
+            await tx.execute(text("SELECT pg_sleep(60)"))
+    async with hurried.writing(LAN) as tx:
+        assert await tx.scalar(text("SELECT 1")) == 1
+    await hurried.close()
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "53100", "57P01"])
+async def test_what_passes_is_told_from_what_does_not(database: Database, state: str) -> None:
+    raising = "DO $$ BEGIN RAISE EXCEPTION 'planted' USING ERRCODE = '{}'; END $$"
+    with pytest.raises(TemporarilyUnavailable):
+        async with database.writing(LAN) as tx:
+            await tx.execute(text(raising.format(state)))
+    with pytest.raises(DBAPIError):
+        async with database.writing(LAN) as tx:
+            await tx.execute(text(raising.format("22012")))
