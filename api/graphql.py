@@ -11,7 +11,7 @@ What goes wrong inside is told by `resolvers.problems` or masked behind the requ
 import hashlib
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import perf_counter
 from typing import Any, Final
@@ -158,7 +158,8 @@ class GraphQLFace:
             caller = await caller_from_request(self._house, request, now)
         except (CredentialsConflict, *REFUSED_TOKENS) as refused:
             raise bad_credentials(refused, self._house, now) from refused
-        return Context(self._house, caller, now, request_id, address_of(request))
+        address = address_of(request)
+        return Context(self._house, replace(caller, address=address), now, request_id, address)
 
     def _nobody(self, request: Request, request_id: str) -> Context:
         caller = Caller(CallerKind.ANONYMOUS, language=language_of(request))

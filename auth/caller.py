@@ -49,7 +49,8 @@ class Caller:
     lets a citizen act for, besides themself, with the relation (`parent` …). `language` is `vi` or `en`.
     `person` is the vault subject an officer is in private life, where their account is bound to one: nobody
     decides in a matter of their own. `scope`: what an agency's system declared it does; None for people. `grant`: the
-    one thing a request with a grant token is for.
+    one thing a request with a grant token is for. `address`: where the request comes from, kept as a keyed hash in
+    what a person agrees to and nowhere else.
     """
 
     kind: CallerKind
@@ -63,6 +64,7 @@ class Caller:
     person: UUID | None = None
     scope: frozenset[str] | None = None
     grant: Grant | None = None
+    address: str = field(default="", repr=False)
 
     @property
     def subjects(self) -> frozenset[UUID]:

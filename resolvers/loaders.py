@@ -22,12 +22,14 @@ from dossiers.records import Dossier, DossierEvidence, DossierOverride, DossierR
 from procedures.agencies import agencies_by_id
 from procedures.records import Agency
 from store.database import Tx
-from store.usage import OpeningRow, openings_of
+from store.usage import OpeningRow, log_indexes, openings_of
 from vault.documents import claims_of, documents_by_id, documents_issued
 from vault.holding import Holding
 from vault.permission.consent import ConsentView, consents_by_id
+from vault.permission.views import Asked, ConsentHappened, happened
 from vault.sharing.shares import ShareView, my_shares
 
+K = TypeVar("K")
 V = TypeVar("V")
 Reading = Callable[[], AbstractAsyncContextManager[Tx]]
 
@@ -50,6 +52,10 @@ class Loaders:
         self.consent: DataLoader[UUID, ConsentView | None] = self._loader(
             lambda tx, ids: consents_by_id(tx, caller, ids, now), None
         )
+        self.happened: DataLoader[Asked, tuple[ConsentHappened, ...]] = self._loader(
+            lambda tx, asked: happened(tx, caller, asked), ()
+        )
+        self.log_index: DataLoader[int, int | None] = self._loader(log_indexes, None)
         self.system_request: DataLoader[UUID, SystemRequest | None] = self._loader(
             lambda tx, ids: requests_by_id(tx, caller, ids, now), None
         )
@@ -93,9 +99,9 @@ class Loaders:
         )
 
     def _loader(
-        self, fetch: Callable[[Tx, Sequence[UUID]], Awaitable[Mapping[UUID, Any]]], absent: V
-    ) -> "DataLoader[UUID, V]":
-        async def load(ids: list[UUID]) -> list[V]:
+        self, fetch: Callable[[Tx, Sequence[K]], Awaitable[Mapping[K, Any]]], absent: V
+    ) -> "DataLoader[K, V]":
+        async def load(ids: list[K]) -> list[V]:
             async with self._reading() as tx:
                 found = await fetch(tx, ids)
             return [found.get(one, absent) for one in ids]

@@ -128,6 +128,7 @@ class Mutation:
     object_to_ask: filing.ObjectToAskPayload = strawberry.mutation(resolver=filing.object_to_ask)
     give_consent: consents.GiveConsentPayload = strawberry.mutation(resolver=consents.give_consent)
     refuse_consent: consents.RefuseConsentPayload = strawberry.mutation(resolver=consents.refuse_consent)
+    pause_consent: consents.PauseConsentPayload = strawberry.mutation(resolver=consents.pause_consent)
     withdraw_consent: consents.WithdrawConsentPayload = strawberry.mutation(
         resolver=consents.withdraw_consent
     )

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Interval, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
 from auth.caller import Caller
@@ -31,9 +32,11 @@ from vault.errors import (
 )
 from vault.holding import Origin, Status
 from vault.opening import Disclosed, open_claims, open_content, refuse_removed
+from vault.permission.limits import MOST_USES, Limits, Mode
 from vault.permission.notice import Item
-from vault.permission.receipt import is_honoured
-from vault.permission.views import ConsentStatus, items_of
+from vault.permission.receipt import is_honoured, limits_of
+from vault.permission.state import ConsentStatus, Event
+from vault.permission.views import items_of, uses_of
 from vault.records import Consent, ConsentEvent, Document, DocumentVersion
 from vault.safe import Safe
 
@@ -94,6 +97,7 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     Raises DisclosureBusy after two seconds behind a withdrawal, ConsentMissing with its fault, NotFound or
     AccessDenied by policy, ClaimUnknown, DocumentNotUsable, GrantSpent, LogSilent, LogUnwritable,
     TamperedContent. Every refusal rolls back.
+    Under a consent to verify no value leaves: each claim's is None, and nothing is opened.
     """
     # (1) Wait briefly, never long; and an acknowledged log row must survive the server's crash.
     await tx.execute(
@@ -114,20 +118,24 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     require(caller, _action(disclosure.basis), ConsentFacts(disclosure.subject, recipient))
     if consent is not None:
         _check_consent(consent, disclosure, safe, now)
+    limits = limits_of(consent) if consent is not None else Limits()
     # (4) Spend before anything is read: of many at once as many go on as uses are left.
-    await _spend(tx, disclosure.basis)
+    spent = await _spend(tx, disclosure.basis, limits, now)
     document, version = await _load(tx, disclosure)
     whole = _check_coverage(consent, disclosure, document, version)
     # (5) Log before anything is opened: if this cannot be written, nothing is.
     ledger_id = await ledger.record(tx, caller.actor, _entry(disclosure, document), now)
     if consent is not None:
-        tx.add(_use(consent, caller, ledger_id, now))
+        tx.add_all(_used(consent, spent is not None and spent == limits.max_uses, caller, ledger_id, now))
     await tx.flush()
-    # (6) Open, and authenticate every segment in constant memory.
-    async with safe.keys.opened(disclosure.subject) as key:
-        version_key = key.unwrap(version.wrapped_key, document.id, version.id, version.number)
-    claims = open_claims(version, version_key)
-    content = await open_content(version, version_key, safe) if disclosure.content else None
+    # (6) Open, and authenticate every segment in constant memory. Who may only verify needs no key.
+    claims: Mapping[str, Any] = dict.fromkeys(disclosure.claims)
+    content = None
+    if limits.mode is not Mode.VERIFY:
+        async with safe.keys.opened(disclosure.subject) as key:
+            version_key = key.unwrap(version.wrapped_key, document.id, version.id, version.number)
+        claims = open_claims(version, version_key)
+        content = await open_content(version, version_key, safe) if disclosure.content else None
     # (7) The bytes leave after COMMIT, from the file just authenticated.
     return Disclosed(
         claims={name: claims[name] for name in sorted(disclosure.claims)},
@@ -142,14 +150,34 @@ def _action(basis: Basis) -> Action:
     return Action.READ_GRANTED if isinstance(basis, UnderGrant) else Action.OPEN_EVIDENCE
 
 
-async def _spend(tx: Tx, basis: Basis) -> None:
-    """One statement counts a use, so that of fifty at once as many go on as are left. Raises GrantSpent."""
-    if not isinstance(basis, UnderGrant) or basis.again:
-        return
+async def _spend(tx: Tx, basis: Basis, limits: Limits, now: datetime) -> int | None:
+    """One statement counts a use, so that of fifty at once as many go on as are left; how many were used by then.
+
+    None for what is not counted. Raises GrantSpent, and ConsentMissing before a periodic one's next period.
+    """
+    match basis:
+        case UnderGrant(consent, request, again=False):
+            named: UUID | None = request
+        case UnderConsent(consent) if limits.is_counted:
+            named = None
+        case _:
+            return None
+    spending = text("SELECT spend_consent(:consent, :request, :most, :every, :now)")
+    given = {
+        "consent": consent,
+        "request": named,
+        "most": limits.max_uses,
+        "every": limits.every,
+        "now": now,
+    }
     with _waiting():
-        left = await tx.scalar(text("SELECT spend_access(:id)"), {"id": basis.request})
-    if left is None:
+        spent: int | None = await tx.scalar(spending.bindparams(bindparam("every", type_=Interval())), given)
+    if spent is None:
+        used = await uses_of(tx, [consent])
+        if limits.every is not None and used.get(consent, 0) < (limits.max_uses or MOST_USES):
+            raise ConsentMissing(ConsentFault.TOO_SOON)
         raise GrantSpent
+    return spent
 
 
 async def _lock_consent(tx: Tx, basis: Basis) -> Consent | None:
@@ -190,12 +218,16 @@ def _check_consent(consent: Consent, disclosure: Disclosure, safe: Safe, now: da
         raise ConsentMissing(ConsentFault.PURPOSE)
     if consent.status == ConsentStatus.WITHDRAWN or consent.withdrawn_at is not None:
         raise ConsentMissing(ConsentFault.WITHDRAWN)
+    if consent.status in (ConsentStatus.REVOKED, ConsentStatus.INVALIDATED):
+        raise ConsentMissing(ConsentFault.ENDED)
+    if consent.paused_at is not None:
+        raise ConsentMissing(ConsentFault.PAUSED)
     if consent.status != ConsentStatus.GIVEN or consent.valid_until is None:
         raise ConsentMissing(ConsentFault.NOT_GIVEN)
     if consent.valid_until <= now:
         raise ConsentMissing(ConsentFault.EXPIRED)
     # A row written straight into the database carries no signature of ours over its content.
-    if not is_honoured(consent, safe.receipts, now):
+    if not is_honoured(consent, safe, now):
         raise ConsentMissing(ConsentFault.RECEIPT)
 
 
@@ -254,7 +286,7 @@ def _check_coverage(
             return True
         case UnderConsent() | UnderGrant() if consent is not None:
             items = [one for one in items_of(consent) if _is_about(one, disclosure, document)]
-            whole = any(one.whole for one in items)
+            whole = any(one.whole for one in items) and limits_of(consent).mode is not Mode.VERIFY
             named = any(disclosure.claims <= set(one.claims) for one in items)
             if whole or (named and not disclosure.content):
                 return whole
@@ -294,7 +326,16 @@ _NAMES: Mapping[type[Basis], str] = {
 }
 
 
-def _use(consent: Consent, caller: Caller, ledger_id: int, now: datetime) -> ConsentEvent:
-    return ConsentEvent(
-        id=new_id(), consent_id=consent.id, state="Used", at=now, by=caller.id, ledger_id=ledger_id
-    )
+def _used(
+    consent: Consent, exhausted: bool, caller: Caller, ledger_id: int, now: datetime
+) -> list[ConsentEvent]:
+    """The history of this reading; the last that was allowed says so."""
+    events = [Event.USED, Event.EXHAUSTED] if exhausted else [Event.USED]
+    # In the order of their ids, which are drawn within one millisecond.
+    ids = sorted(new_id() for _ in events)
+    return [
+        ConsentEvent(
+            id=id_, consent_id=consent.id, state=event.value, at=now, by=caller.id, ledger_id=ledger_id
+        )
+        for id_, event in zip(ids, events, strict=True)
+    ]

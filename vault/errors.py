@@ -194,21 +194,17 @@ class ConsentFault(StrEnum):
     """No such consent, or not to this agency."""
     NOT_GIVEN = "not_given"
     WITHDRAWN = "withdrawn"
+    ENDED = "ended"
+    """Its recipient gave it up, or an authority declared it void."""
     EXPIRED = "expired"
-    OFFSET = "offset"
-    """The piece does not begin where the upload has got to."""
-    BUSY = "busy"
-    """Another request is sending to this upload at this moment."""
-    CHECKSUM = "checksum"
-    """The piece is not the one its checksum was made of. It alone was dropped."""
-    TOO_MANY_PIECES = "too_many_pieces"
-    TOO_MANY_OPEN = "too_many_open"
-    """Too many uploads, or too many bytes of them, wait to be used. Use or end some of them first."""
+    PAUSED = "paused"
+    TOO_SOON = "too_soon"
+    """A periodic one, whose next period has not begun."""
     RECEIPT = "receipt"
     """The signed receipt is missing, forged, or says something else than the row."""
     PURPOSE = "purpose"
     NOT_COVERED = "not_covered"
-    """The version, the claims or the paper itself lie outside what was agreed to."""
+    """The version, the claims, the paper itself or their values lie outside what was agreed to."""
 
 
 class ConsentMissing(Exception):
@@ -228,7 +224,8 @@ class DisclosureBusy(Exception):
 
 
 class AccessRefused(Exception):
-    """A system may not ask like this. `field`: procedure, type, claims, maxUses, expiresInSeconds, message."""
+    """Nobody may ask like this. `field`: procedure, type, claims, message, expiresInSeconds, or one of the limits:
+    maxUses, validDays, dataLifeDays, frequencyDays."""
 
     code: ClassVar[str] = "ACCESS_REFUSED"
 

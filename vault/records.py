@@ -166,8 +166,9 @@ class UploadLeg(Record):
 class Consent(Record):
     """One person's permission for one purpose to one recipient: content immutable, state by events.
 
-    `items` lists exact versions and claims (`[{document, version, register, claims}]`). Honoured only if
-    `receipt` (a JWS over the record) verifies and matches the row. `purpose` and `purpose_ref` are opaque here.
+    `items` lists exact versions and claims (`[{document, version, register, claims}]`). `terms` is what of the record
+    no column has (`vault.permission.terms`), `notice_text` the very words agreed to. Honoured only if `receipt` (a
+    JWS over the record) verifies and matches the row. `purpose` and `purpose_ref` are opaque here.
     """
 
     __tablename__ = "consents"
@@ -188,10 +189,25 @@ class Consent(Record):
     withdrawn_at: Mapped[datetime | None]
     receipt: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
+    schema_version: Mapped[str]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB())
+    notice_text: Mapped[str | None]
+    supersedes: Mapped[UUID | None] = mapped_column(ForeignKey("consents.id"))
+    paused_at: Mapped[datetime | None]
+
+
+class ConsentUse(Record):
+    """How often a consent with counted uses was used, and when last. Written through a door alone."""
+
+    __tablename__ = "consent_uses"
+
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id"), primary_key=True)
+    uses: Mapped[int]
+    used_at: Mapped[datetime]
 
 
 class ConsentEvent(Record):
-    """Append-only history: Requested, Given, Refused, Withdrawn, Used (ISO/IEC TS 27560 event_state)."""
+    """Append-only history (ISO/IEC TS 27560 event_state): the events of `vault.permission.state`."""
 
     __tablename__ = "consent_events"
 
@@ -254,6 +270,7 @@ class AccessRequest(Record):
     purpose: Mapped[str]
     message: Mapped[str]
     max_uses: Mapped[int]
+    limits: Mapped[dict[str, Any]] = mapped_column(JSONB())
     uses: Mapped[int] = mapped_column(default=0)
     status: Mapped[str] = mapped_column(default="REQUESTED")
     consent_id: Mapped[UUID | None] = mapped_column(ForeignKey("consents.id"))

@@ -95,6 +95,7 @@ async def give_access(
         items=shown.items,
         words=words_for(law, agency, view.purpose, shown.items, caller.language),
         notice_sha256=notice_sha256,
+        limits=view.limits,
     )
     consent = (await give_consent(tx, caller, decision, office.safe, now))[view.subject]
     await answer_access(tx, caller, request, consent, now)

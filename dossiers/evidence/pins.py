@@ -24,6 +24,9 @@ from vault.permission import consent
 from vault.permission.consent import Acceptance, ConsentState, ConsentStatus, ConsentView, Decision, Request
 from vault.permission.notice import Item, Notice, PaperWords, Words, notice
 
+SENSITIVE = 3
+"""The catalogue's highest degree."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -42,6 +45,9 @@ def words_for(law: Law, agency: Agency, purpose: str, items: Sequence[Item], lan
         purpose=procedure.name.in_language(language) if procedure is not None else purpose,
         recipient=agency_name(agency, language),
         papers=tuple(_paper_words(law, item, language) for item in items),
+        code=agency.code,
+        place=agency.province,
+        sensitive=frozenset(claim for item in items for claim in item.claims if _is_sensitive(law, claim)),
     )
 
 
@@ -94,6 +100,7 @@ async def give_consents(
         items=shown.items,
         words=shown.words,
         notice_sha256=notice_sha256,
+        requirements=tuple(row.requirement for row in shown.evidence),
     )
     given = await consent.give_consent(tx, caller, decision, office.safe, now)
     await _pin(tx, shown.evidence, given, now)
@@ -116,6 +123,7 @@ async def request_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> N
             purpose_ref=case.dossier.id,
             items=shown.items,
             words=shown.words,
+            requirements=tuple(row.requirement for row in shown.evidence),
         )
         await consent.request_consent(tx, caller, request, now)
         await notify(tx, subject, "access_requested", now)
@@ -179,6 +187,11 @@ def _item(row: DossierEvidence) -> Item:
         register=row.register,
         whole=row.whole,
     )
+
+
+def _is_sensitive(law: Law, claim: str) -> bool:
+    """Sensitive personal data in the law's sense (Law 91/2025/QH15): health, convictions, biometrics, belief."""
+    return law.concepts[claim.split("@")[0]].sensitivity >= SENSITIVE
 
 
 def _paper_words(law: Law, item: Item, language: str) -> PaperWords:

@@ -15,9 +15,13 @@ from resolvers.problems import BadInput, UserError
 from resolvers.scalars import Json
 from store.database import Tx
 from vault.errors import AccessRefused
+from vault.permission.limits import CONSENT_LASTS, FetchType, Limits, Mode
 from vault.permission.requests import POLL_SECONDS, AccessAsked, AccessMade, lapses_at
 from vault.sharing.granted import ReadGrant
 from vault.sharing.granted import read_granted as read
+
+strawberry.enum(Mode, name="DisclosureMode", description="What a permission hands out: whether, or what.")
+strawberry.enum(FetchType, name="FetchType", description="For one matter, or once in each period.")
 
 _MESSAGE = re.compile(r"[A-Za-z0-9-]{1,20}")
 """Too short for anybody's data (OpenID CIBA, `binding_message`)."""
@@ -38,6 +42,9 @@ class RequestedAccess:
 )
 class GrantedClaims:
     document_type: str
+    mode: Mode = strawberry.field(
+        description="VERIFY: the paper is in force and states the claims; no value comes."
+    )
     claims: list[Claim]
     uses_left: int
     retain_until: date = strawberry.field(description="What was read must be erased by then.")
@@ -56,6 +63,17 @@ class RequestAccessInput:
     )
     max_uses: int = 1
     expires_in_seconds: int = 600
+    mode: Mode = strawberry.field(default=Mode.VIEW, description="VERIFY: never a value.")
+    fetch_type: FetchType = strawberry.field(
+        default=FetchType.ONETIME, description="PERIODIC: once every `frequencyDays`, which it must say."
+    )
+    frequency_days: int | None = None
+    valid_days: int = strawberry.field(
+        default=CONSENT_LASTS.days, description="How long the permission lasts: a year at most."
+    )
+    data_life_days: int | None = strawberry.field(
+        default=None, description="How long what was read may be kept, from each reading; else until it ends."
+    )
 
 
 @strawberry.type
@@ -108,7 +126,7 @@ async def read_granted(info: AppInfo, input: ReadGrantedInput) -> ReadGrantedPay
     context = info.context
 
     async def do(tx: Tx, replayed: bool) -> tuple[ReadGrant, int]:
-        found = await read(tx, context.caller, context.office.safe, replayed=replayed)
+        found = await read(tx, context.caller, context.office.safe, context.now, replayed=replayed)
         return found, found.ledger_id
 
     try:
@@ -128,6 +146,7 @@ async def read_granted(info: AppInfo, input: ReadGrantedInput) -> ReadGrantedPay
     granted = GrantedClaims(
         document_type=found.document_type,
         claims=claims,
+        mode=found.mode,
         uses_left=found.uses_left,
         retain_until=found.retain_until,
     )
@@ -150,6 +169,13 @@ def _asked(given: RequestAccessInput) -> AccessAsked:
         claims=tuple(given.claims),
         purpose=f"{PURPOSE}{procedure}",
         message=words,
-        max_uses=given.max_uses,
+        limits=Limits(
+            given.fetch_type,
+            given.mode,
+            given.valid_days,
+            given.data_life_days,
+            given.frequency_days,
+            given.max_uses,
+        ),
         expires_in_seconds=given.expires_in_seconds,
     )

@@ -19,6 +19,7 @@ from dossiers.evidence.pins import accept_request, request_words
 from dossiers.evidence.withdrawals import withdraw_consent as withdraw
 from procedures.agencies import agency_name
 from resolvers.citizen.filing import ConsentDecision
+from resolvers.citizen.history import ConsentEventConnection, history
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.document import Document, own_documents
@@ -26,18 +27,28 @@ from resolvers.dossier import ConsentNotice
 from resolvers.node import Node
 from resolvers.planning import PlannedEvidence, claim_labels, register_name
 from resolvers.problems import UserError
+from resolvers.scalars import Json
 from store.database import Tx
 from vault.permission import consent as consents
 from vault.permission.notice import notice
 from vault.permission.views import REQUEST_LASTS, ConsentView
 
 
-@strawberry.type(description="One permission: for one purpose, to one recipient. `receipt` is signed.")
+@strawberry.type(
+    description="One permission: for one purpose, to one recipient. `receipt` signs the SHA-256 of `record` as"
+    " canonical JSON (RFC 8785)."
+)
 class Consent(Node):
     status: str
     purpose: str
     valid_until: datetime | None
     receipt: str
+    given_at: datetime | None
+    text: str | None = strawberry.field(
+        description="The very words agreed to, in the language shown; null for those given before they were kept."
+    )
+    record: Json | None = strawberry.field(description="By ISO/IEC TS 27560; null while nothing is given.")
+    uses_left: int | None = strawberry.field(description="Null where uses are not counted.")
     view: strawberry.Private[ConsentView]
 
     @classmethod
@@ -48,6 +59,10 @@ class Consent(Node):
             purpose=purpose_words(context, view.purpose),
             valid_until=view.valid_until,
             receipt=view.receipt or "",
+            given_at=view.given_at,
+            text=view.text,
+            record=Json(view.record) if view.record is not None else None,
+            uses_left=view.uses_left,
             view=view,
         )
 
@@ -60,6 +75,10 @@ class Consent(Node):
     async def documents(self, info: AppInfo) -> list[Document]:
         ids = [item.document for item in self.view.items if item.document is not None]
         return await own_documents(info.context, dict.fromkeys(ids))
+
+    @strawberry.field(description="What happened to it, oldest first; it only grows.")
+    async def events(self, info: AppInfo, first: int, after: str | None = None) -> ConsentEventConnection:
+        return await history(info.context, self.view.id, first, after)
 
 
 @strawberry.type(
@@ -106,7 +125,7 @@ class AccessRequest(Node):
         if agency is None:
             raise NotFound
         words = request_words(self.view, agency, context.law, context.language)
-        text = notice(self.view.items, words, context.language)
+        text = notice(self.view.items, words, context.language, self.view.limits)
         items = [
             PlannedEvidence(
                 paper=one.document,
@@ -165,6 +184,19 @@ class RefuseConsentInput:
 @strawberry.type
 class RefuseConsentPayload:
     request: AccessRequest | None
+    errors: list[UserError]
+
+
+@strawberry.input
+class PauseConsentInput:
+    idempotency_key: UUID
+    consent: strawberry.ID
+    paused: bool = strawberry.field(description="False opens it again.")
+
+
+@strawberry.type
+class PauseConsentPayload:
+    consent: Consent | None
     errors: list[UserError]
 
 
@@ -265,6 +297,18 @@ async def withdraw_consent(info: AppInfo, input: WithdrawConsentInput) -> Withdr
 
     made, errors = await context.act("withdrawConsent", input, do)
     return WithdrawConsentPayload(consent=await own_consent(context, made), errors=errors)
+
+
+async def pause_consent(info: AppInfo, input: PauseConsentInput) -> PauseConsentPayload:  # noqa: A002
+    """Close a permission for a while, or open it again. While it is closed nothing is disclosed under it."""
+    context = info.context
+
+    async def do(tx: Tx) -> UUID:
+        wanted = read_uuid(input.consent, "Consent")
+        return (await consents.pause_consent(tx, context.caller, wanted, input.paused, context.now)).id
+
+    made, errors = await context.act("pauseConsent", input, do)
+    return PauseConsentPayload(consent=await own_consent(context, made), errors=errors)
 
 
 async def own_consent(context: Context, key: UUID | None) -> Consent | None:

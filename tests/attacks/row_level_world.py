@@ -61,6 +61,7 @@ from vault.records import (
     AccessRequest,
     Consent,
     ConsentEvent,
+    ConsentUse,
     Document,
     DocumentVersion,
     SealedNote,
@@ -223,8 +224,9 @@ def consents() -> list[Row]:
     return [
         consent("lan", "GIVEN", id=ID["given"]),
         consent("hoa", "REQUESTED", id=ID["requested"]),
-        row(ConsentEvent, consent_id=ID["given"]),
-        row(ConsentEvent, consent_id=ID["requested"]),
+        row(ConsentEvent, consent_id=ID["given"], state="Given"),
+        row(ConsentEvent, consent_id=ID["requested"], state="Requested"),
+        row(ConsentUse, consent_id=ID["given"], uses=1),
     ]
 
 

@@ -156,7 +156,7 @@ async def test_what_people_and_desks_do_write_is_let_through(planted: Database) 
         version("lan", "lan_used", number=2),
         dossier("lan"),
         consent("hoa", "REQUESTED"),
-        row(ConsentEvent, consent_id=ID["requested"]),
+        row(ConsentEvent, consent_id=ID["requested"], state="Given"),
         row(Notice, subject_id=ID["hoa"]),
     )
     for actor, rows in ((OFFICER_A, by_officer), (LAN, by_lan)):

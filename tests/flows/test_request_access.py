@@ -1,7 +1,7 @@
 """A system asks a person for claims of one paper; they answer on their own device; it reads as often as granted."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
 
@@ -118,6 +118,45 @@ async def test_what_a_person_grants_on_their_own_device_is_read_once_and_logged(
     assert await rows(stage, "SELECT uses FROM access_requests") == [(1,)]
 
 
+async def test_a_system_may_only_verify_when_that_is_all_it_asked_for(stage: Stage) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    await issued_permit(me, officer)
+    bank = await started(stage, "so-tai-chinh")
+    asked = (await ask(bank, mode="VERIFY", maxUses=3, validDays=365))["request"]
+    (request,) = await waiting(me)
+    assert "only whether the document is in force" in request["notice"]["text"]
+    assert "365 days" in request["notice"]["text"]
+    await agree(me, request)
+    answer = await bank.ask_after(asked["id"])
+    reader = bank.holding(answer.json()["access_token"])
+    read = (await reader.act("readGranted", f"granted {{ mode {READ.removeprefix('granted {')}"))["granted"]
+    assert (read["mode"], read["usesLeft"]) == ("VERIFY", 2)
+    assert {one["name"]: one["value"] for one in read["claims"]} == {ADDRESS: None, NUMBER: None}
+
+
+async def test_a_periodic_grant_is_read_once_a_period_and_told_how_long_it_may_be_kept(
+    stage: Stage, later: Later
+) -> None:
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    await issued_permit(me, officer)
+    bank = await started(stage, "so-tai-chinh")
+    limits = {"fetchType": "PERIODIC", "frequencyDays": 7, "dataLifeDays": 2, "maxUses": 2, "mode": "STORE"}
+    reader, _ = await granted(stage, me, bank, **limits)
+    read = (await reader.act("readGranted", READ))["granted"]
+    today = datetime.now(timezone(timedelta(hours=7))).date()
+    assert date.fromisoformat(read["retainUntil"]) - today in (timedelta(days=2), timedelta(days=3))
+    async with unchanged(stage):
+        assert (await reader.refused("readGranted", READ))["code"] == "CONSENT_MISSING"
+    async with later(timedelta(days=8)) as then:
+        there = await started(then, "so-tai-chinh")
+        (asked,) = await rows(then, "SELECT id FROM access_requests")
+        token = (await there.ask_after(global_id("AccessRequest", asked[0]))).json()["access_token"]
+        again = there.holding(token)
+        assert (await again.act("readGranted", READ))["granted"]["usesLeft"] == 0
+        states = await rows(then, "SELECT state FROM consent_events ORDER BY ledger_id, id")
+        assert [one for (one,) in states][-3:] == ["Used", "Used", "Exhausted"]
+
+
 async def test_of_fifty_readings_at_once_one_gets_the_claims(stage: Stage) -> None:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     await issued_permit(me, officer)
@@ -210,6 +249,10 @@ async def test_only_what_was_declared_and_what_the_purpose_needs_is_asked_for(st
             ({"claims": []}, "claims"),
             ({"maxUses": 0}, "maxUses"),
             ({"maxUses": 101}, "maxUses"),
+            ({"validDays": 366}, "validDays"),
+            ({"dataLifeDays": 0}, "dataLifeDays"),
+            ({"fetchType": "PERIODIC"}, "frequencyDays"),
+            ({"frequencyDays": 7}, "frequencyDays"),
             ({"expiresInSeconds": 1}, "expiresInSeconds"),
             ({"message": "Nguyễn Thị Minh Châu"}, "message"),
         ):

@@ -13,6 +13,7 @@ ASKING = frozenset({"require", "reach"})
 
 WITHOUT: Mapping[str, str] = {
     "vault.keycare.shredding.shred_newborns": "follows what the policy has allowed; its door looks again",
+    "vault.permission.receipt.frozen_terms": "writes down what consent has just decided and asked for",
     "vault.permission.receipt.sign_receipt": "signs what consent has just decided and asked for; reads nothing",
     "vault.permission.tickets.hold_ticket": "the ticket itself is the permission; it names its caller and document",
     "dossiers.case.move_case": "the second half of use cases that have asked; the state table decides",

@@ -25,6 +25,7 @@ from vault.disclosure import Disclosure, UnderGrant, disclose
 from vault.holding import Holding, Origin
 from vault.opening import Disclosed, OpenContent
 from vault.permission.consent import Decision, Request, give_consent, request_consent
+from vault.permission.limits import FetchType, Limits
 from vault.permission.notice import notice
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.key_records import KeyRecord
@@ -39,7 +40,8 @@ class Scene:
     """One paper with bytes, relied on in a dossier under consent to the whole, and granted to a system besides.
 
     `named`: the same paper in another dossier, under consent to one claim alone. `theirs`: another person's paper,
-    pinned beside it. `other`: a second paper of the same person, pinned under the first one's consent.
+    pinned beside it. `other`: a second paper of the same person, pinned under the first one's consent. `periodic`:
+    the first paper under a consent to read it once a week, and read this week.
     """
 
     world: World
@@ -52,6 +54,7 @@ class Scene:
     unanswered: UUID
     system: Caller
     grant: UnderGrant
+    periodic: Reliance
 
     async def read(self, disclosure: Disclosure, caller: Caller) -> "Got":
         """Committed, and only then streamed; a file whose COMMIT failed is let go of. As `api/content.py` does."""
@@ -340,7 +343,23 @@ async def set_up(world: World, keys_owner: AsyncEngine, folder: Path) -> Scene:
     system = replace(world.officer, id=new_id(), scope=frozenset({f"access:{LAND}"}))
     grant = await _granted(world, held_, system)
     system = replace(system, grant=Grant(GrantKind.ACCESS, grant.request))
-    return Scene(world, keys_owner, folder, relied, named, other, theirs, unanswered, system, grant)
+    periodic = await _weekly(world, held_)
+    scene = Scene(
+        world, keys_owner, folder, relied, named, other, theirs, unanswered, system, grant, periodic
+    )
+    await scene.read(periodic.disclosure(AREA), world.officer)
+    return scene
+
+
+async def _weekly(world: World, held_: Holding) -> Reliance:
+    dossier, limits = await world.dossier(), Limits(FetchType.PERIODIC, every_days=7)
+    decision = world.decision(dossier, item_of(held_))
+    shown = notice(decision.items, decision.words, world.citizen.language, limits).sha256
+    weekly = replace(decision, limits=limits, notice_sha256=shown)
+    async with world.database.writing(world.citizen.actor) as tx:
+        consent = (await give_consent(tx, world.citizen, weekly, world.safe, world.now))[world.mai]
+    await world.rely(dossier, held_, consent)
+    return Reliance(world, held_, dossier, consent)
 
 
 async def _relied(world: World, held_: Holding, *, whole: bool) -> Reliance:

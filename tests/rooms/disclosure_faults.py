@@ -155,6 +155,10 @@ JUDGING = (
     _row("withdrawn in name alone", ConsentFault.WITHDRAWN, "status = 'WITHDRAWN'"),
     _row("withdrawn in time alone", ConsentFault.WITHDRAWN, "withdrawn_at = now()"),
     _row("a withdrawn grant", ConsentFault.WITHDRAWN, "status = 'WITHDRAWN', withdrawn_at = now()", granted=True),
+    _row("given up by the agency", ConsentFault.ENDED, "status = 'REVOKED'"),
+    _row("declared void", ConsentFault.ENDED, "status = 'INVALIDATED'"),
+    _row("paused", ConsentFault.PAUSED, "paused_at = now()"),
+    _row("a paused grant", ConsentFault.PAUSED, "paused_at = now()", granted=True),
     _row("refused", ConsentFault.NOT_GIVEN, "status = 'REFUSED'"),
     _row("without an end", ConsentFault.NOT_GIVEN, "valid_until = NULL"),
     _row("expired", ConsentFault.EXPIRED, "valid_until = given_at - interval '1 second'"),
@@ -163,6 +167,7 @@ JUDGING = (
     _row("a forged receipt", ConsentFault.RECEIPT, "receipt = left(receipt, -4) || 'AAAA'"),
     _row("more than was signed", ConsentFault.RECEIPT, "items = jsonb_set(items, '{0,claims}', '[]')"),
     _row("a longer term than was signed", ConsentFault.RECEIPT, "valid_until = valid_until + interval '1 day'"),
+    _row("more uses than were signed", ConsentFault.RECEIPT, "terms = jsonb_set(terms, '{limits,max_uses}', '9')"),
     _row("a grant of more than was signed", ConsentFault.RECEIPT,
          "items = jsonb_set(items, '{0,whole}', 'true')", granted=True),
     _missing(3, "a receipt of a key not believed", ConsentFault.RECEIPT, during=_other_signer),
@@ -170,13 +175,16 @@ JUDGING = (
 
 SPENDING = (
     Fault(4, "no use left", GrantSpent, changed("access_requests", _request, "uses = max_uses"), granted=True),
+    _missing(4, "before its next period", ConsentFault.TOO_SOON,
+             asks=lambda scene: {"dossier": scene.periodic.dossier, "content": False,
+                                 "basis": UnderConsent(scene.periodic.consent)}),
     Fault(4, "a request not granted", GrantSpent,
           changed("access_requests", _request, "status = 'REFUSED', consent_id = NULL"), granted=True),
     Fault(4, "a grant to another system", GrantSpent, granted=True,
           caller=lambda scene: replace(scene.system, id=new_id())),
     Fault(4, "another reading is being counted", DisclosureBusy,
           held("SELECT FROM access_requests WHERE id = :id FOR UPDATE", _request), granted=True),
-    Fault(4, "the use cannot be counted", DBAPIError, statement("spend_access"), granted=True),
+    Fault(4, "the use cannot be counted", DBAPIError, statement("spend_consent"), granted=True),
 )  # fmt: skip
 
 LOADING = (

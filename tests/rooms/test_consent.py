@@ -1,6 +1,7 @@
 """Consent asked for, given, refused and withdrawn, with a real database."""
 
 import dataclasses
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,7 @@ from vault.permission.consent import (
     withdraw_consent,
 )
 from vault.permission.notice import CONSENT_LASTS, Item, notice
+from vault.permission.receipt import principal
 
 PARENT = "parent"
 
@@ -85,7 +87,9 @@ async def test_a_consent_is_signed_logged_and_says_what_was_agreed(world: World)
     claims = world.safe.receipts.verify(
         CONSENT_RECEIPT, seen.receipt, audience=str(world.commune), now=world.now
     )
-    assert (claims["sub"], claims["jti"], claims["purpose"]) == (str(world.mai), str(given), PURPOSE)
+    who = principal(world.mai, world.commune, world.safe)
+    assert (claims["sub"], claims["jti"], claims["purpose"]) == (who, str(given), PURPOSE)
+    assert str(world.mai) not in json.dumps([claims, seen.record])
     assert claims["evidence"] == {"method": "portal", "acr": world.citizen.acr, "locale": "vi"}
     (line,) = [row for row in await world.rows("ledger") if row["kind"] == "consent.given"]
     assert (line["consent_id"], line["dossier_id"], line["subject_id"]) == (given, dossier, world.mai)
@@ -124,7 +128,10 @@ async def test_one_decision_covers_a_ward_in_a_row_of_its_own(world: World) -> N
     signed = world.safe.receipts.verify(
         CONSENT_RECEIPT, rows[world.lan]["receipt"], audience=str(world.commune), now=world.now
     )
-    assert signed["on_behalf"] == {"actor": str(world.mai), "relation": PARENT}
+    assert signed["on_behalf"] == {
+        "actor": principal(world.mai, world.commune, world.safe),
+        "relation": PARENT,
+    }
     assert [len(row["items"]) for row in rows.values()] == [1, 1]
 
 

@@ -239,6 +239,11 @@ async def test_a_consent_ends_by_the_databases_clock(world: World, servers: Serv
         "UPDATE consents SET valid_until = valid_until + interval '1 day'",
         "UPDATE consents SET given_by = gen_random_uuid()",
         "UPDATE consents SET notice_sha256 = repeat('0', 64)",
+        "UPDATE consents SET subject_id = subject_id, terms = '{}'",
+        "UPDATE consents SET terms = jsonb_set(terms, '{limits,max_uses}', '100')",
+        "UPDATE consents SET terms = jsonb_set(terms, '{limits,mode}', '\"STORE\"')",
+        "UPDATE consents SET schema_version = 'vn-27560/1'",
+        "UPDATE consents SET supersedes = id",
         "UPDATE consents SET receipt = (SELECT receipt FROM consents WHERE id <> :consent) WHERE id = :consent",
     ],
 )

@@ -15,6 +15,7 @@ from auth.signing import SigningKey
 from auth.systems.grants import DETAILS_TYPE, Terms, grant_of
 from auth.systems.registry import Registration, read_registrations, rows_of
 from vault.holding import Holding, Origin, Status
+from vault.permission.limits import Limits
 from vault.permission.requests import AccessView, item_for
 from vault.permission.views import ConsentStatus
 
@@ -190,6 +191,7 @@ VIEW = AccessView(
     ConsentStatus.REQUESTED,
     NOW,
     NOW,
+    Limits(max_uses=1),
 )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 
 from store.database import Tx
 from vault.export.papers import Told
-from vault.permission.views import status_at
+from vault.permission.views import uses_of, view
 from vault.records import AccessRequest, Consent, ConsentEvent, Share, Upload
 
 R = TypeVar("R", Consent, AccessRequest, Share, Upload)
@@ -22,6 +22,7 @@ R = TypeVar("R", Consent, AccessRequest, Share, Upload)
 async def consents(tx: Tx, subject: UUID, after: UUID | None, limit: int, now: datetime) -> list[Told]:
     """Consents and requests for one, whatever became of them, each with its history."""
     rows = await _page(tx, Consent, Consent.subject_id == subject, after, limit)
+    uses = await uses_of(tx, [row.id for row in rows])
     events: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     history = select(ConsentEvent).where(ConsentEvent.consent_id.in_([row.id for row in rows]))
     for event in await tx.scalars(history.order_by(ConsentEvent.id)):
@@ -36,16 +37,19 @@ async def consents(tx: Tx, subject: UUID, after: UUID | None, limit: int, now: d
             "items": row.items,
             "noticeSha256": row.notice_sha256,
             "language": row.language,
-            "status": status_at(row.status, row.requested_at, row.valid_until, now).value,
+            "status": shown.status.value,
             "requestedAt": row.requested_at,
             "givenAt": row.given_at,
             "givenByRepresentative": row.given_by is not None and row.given_by != subject,
             "validUntil": row.valid_until,
             "withdrawnAt": row.withdrawn_at,
+            "noticeText": shown.text,
+            "record": shown.record,
+            "uses": shown.uses,
             "receipt": row.receipt,
             "events": events[row.id],
         }
-        for row in rows
+        for row, shown in ((row, view(row, now, uses.get(row.id, 0))) for row in rows)
     ]
 
 
@@ -61,6 +65,7 @@ async def access_requests(tx: Tx, subject: UUID, after: UUID | None, limit: int)
             "purpose": row.purpose,
             "message": row.message,
             "maxUses": row.max_uses,
+            "limits": row.limits,
             "uses": row.uses,
             "status": row.status,
             "consent": row.consent_id,

@@ -6,7 +6,7 @@ is held: the order of the log is the order in which permission was given, used a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -18,19 +18,21 @@ from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
 from vault.errors import ConsentSettled, ConsentStale
-from vault.permission.notice import CONSENT_LASTS, Item, Words, notice
-from vault.permission.receipt import sign_receipt
+from vault.permission.limits import Limits
+from vault.permission.notice import Item, Notice, Words, notice
+from vault.permission.receipt import SCHEMA_VERSION, Terms, frozen_terms, sign_receipt
+from vault.permission.state import ConsentStatus, Event, moved
 from vault.permission.views import (
     ConsentState,
-    ConsentStatus,
     ConsentView,
     consent,
     consents_by_id,
     consents_for,
+    current,
     items_of,
     my_consents,
     my_requests,
-    status_at,
+    uses_of,
     view,
 )
 from vault.records import Consent, ConsentEvent
@@ -50,6 +52,7 @@ __all__ = [
     "give_consent",
     "my_consents",
     "my_requests",
+    "pause_consent",
     "refuse_consent",
     "request_consent",
     "withdraw_consent",
@@ -61,7 +64,8 @@ class Decision:
     """What the caller agrees to, for themself and those they act for: one purpose, one recipient, one notice.
 
     `purpose` and `purpose_ref` are the caller's room's own words and id (a procedure and a dossier).
-    `notice_sha256` is the hash of the notice the person was shown, in their language.
+    `notice_sha256` is the hash of the notice the person was shown, in their language. `requirements`: what the items
+    are for, in the caller's room's words.
     """
 
     recipient_agency: UUID
@@ -70,6 +74,8 @@ class Decision:
     items: tuple[Item, ...]
     words: Words
     notice_sha256: str
+    limits: Limits = field(default_factory=Limits)
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Request:
     purpose_ref: UUID | None
     items: tuple[Item, ...]
     words: Words
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +106,22 @@ async def give_consent(
     """Consent given in one decision: one row per subject of the items, subject to consent id.
 
     Each row gets its signed receipt, a Given event and a ledger row. Raises NotFound for anyone the caller may
-    not act for, ConsentStale when the notice shown is not the notice as it reads now.
+    not act for, ConsentStale when the notice shown is not the notice as it reads now, AccessRefused for limits
+    beyond what may be agreed to.
     """
+    decision.limits.check()
     by_subject = _by_subject(decision.items)
     for subject in by_subject:
         require(caller, Action.GIVE_CONSENT, ConsentFacts(subject, decision.recipient_agency))
-    _check_notice(decision.items, decision.words, caller.language, decision.notice_sha256)
+    shown = notice(decision.items, decision.words, caller.language, decision.limits)
+    _check_notice(shown, decision.notice_sha256)
+    terms = Terms(decision.words, decision.limits, decision.requirements)
     given: dict[UUID, UUID] = {}
     for subject, items in by_subject.items():
         row = _row(subject, decision, items, caller.language, decision.notice_sha256, now)
+        row.notice_text = shown.text
         tx.add(row)
-        await _give(tx, caller, row, safe, now)
+        await _give(tx, caller, row, terms, safe, now)
         given[subject] = row.id
     return given
 
@@ -128,34 +140,35 @@ async def request_consent(tx: Tx, caller: Caller, request: Request, now: datetim
     row = _row(request.subject, request, request.items, caller.language, shown, now)
     tx.add(row)
     await tx.flush()
-    await _log(tx, caller, row, "consent.requested", "Requested", now)
+    await _log(tx, caller, row, "consent.requested", Event.REQUESTED, now)
     return row.id
 
 
 async def accept_consent(
     tx: Tx, caller: Caller, acceptance: Acceptance, safe: Safe, now: datetime
 ) -> ConsentView:
-    """Yes to a request: signed, logged, in force at once for `CONSENT_LASTS`.
+    """Yes to a request: signed, logged, in force at once for as long as a filing's consent lasts.
 
     Raises NotFound, ConsentSettled when it is decided or lapsed, ConsentStale.
     """
     row = await _locked(tx, caller, acceptance.request, Action.GIVE_CONSENT)
-    _check_open(row, now)
-    items = items_of(row)
-    _check_notice(items, acceptance.words, caller.language, acceptance.notice_sha256)
+    _check(row, Event.GIVEN, now)
+    shown = notice(items_of(row), acceptance.words, caller.language)
+    _check_notice(shown, acceptance.notice_sha256)
     # The words that count are those the giver read, not those the asker previewed.
-    row.language, row.notice_sha256 = caller.language, acceptance.notice_sha256
-    await _give(tx, caller, row, safe, now)
+    row.language, row.notice_sha256, row.notice_text = caller.language, shown.sha256, shown.text
+    terms = Terms(acceptance.words, Limits(), tuple(row.terms.get("requirement_ids", ())))
+    await _give(tx, caller, row, terms, safe, now)
     return view(row, now)
 
 
 async def refuse_consent(tx: Tx, caller: Caller, request: UUID, now: datetime) -> ConsentView:
     """No to a request, kept as such. Raises NotFound, ConsentSettled."""
     row = await _locked(tx, caller, request, Action.GIVE_CONSENT)
-    _check_open(row, now)
+    _check(row, Event.REFUSED, now)
     row.status, row.version = ConsentStatus.REFUSED, row.version + 1
     await tx.flush()
-    await _log(tx, caller, row, "consent.refused", "Refused", now)
+    await _log(tx, caller, row, "consent.refused", Event.REFUSED, now)
     return view(row, now)
 
 
@@ -166,13 +179,36 @@ async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, now: dateti
     what loses its evidence, in this same transaction. Raises NotFound, ConsentSettled.
     """
     row = await _locked(tx, caller, consent_id, Action.WITHDRAW_CONSENT)
-    if row.status != ConsentStatus.GIVEN:
+    # A consent that has run out is withdrawn all the same: what was read under it is still theirs to have erased.
+    if moved(ConsentStatus(row.status), Event.WITHDRAWN) is None:
         raise ConsentSettled(row.status)
     row.status, row.withdrawn_at, row.version = ConsentStatus.WITHDRAWN, now, row.version + 1
     # Before the ledger draws its number: a disclosure numbered later must have found the row changed.
     await tx.flush()
-    await _log(tx, caller, row, "consent.withdrawn", "Withdrawn", now)
+    await _log(tx, caller, row, "consent.withdrawn", Event.WITHDRAWN, now)
     return view(row, now)
+
+
+async def pause_consent(tx: Tx, caller: Caller, consent_id: UUID, paused: bool, now: datetime) -> ConsentView:
+    """Close a consent for a while, or open it again; as it is already: nothing happens. What stands on it stays.
+
+    Waits for disclosures under way, as a withdrawal does. Raises NotFound, ConsentSettled for one that has ended.
+    """
+    row = await _locked(tx, caller, consent_id, Action.WITHDRAW_CONSENT)
+    spent = await uses_of(tx, [row.id])
+    before = view(row, now, spent.get(row.id, 0))
+    if (before.status is ConsentStatus.PAUSED) is paused and before.status in _LIVE:
+        return before
+    event = Event.PAUSED if paused else Event.RESUMED
+    if moved(before.status, event) is None:
+        raise ConsentSettled(before.status)
+    row.paused_at, row.version = (now if paused else None), row.version + 1
+    await tx.flush()
+    await _log(tx, caller, row, "consent.paused" if paused else "consent.resumed", event, now)
+    return view(row, now, before.uses)
+
+
+_LIVE = (ConsentStatus.GIVEN, ConsentStatus.PAUSED)
 
 
 def _by_subject(items: Iterable[Item]) -> Mapping[UUID, list[Item]]:
@@ -182,15 +218,14 @@ def _by_subject(items: Iterable[Item]) -> Mapping[UUID, list[Item]]:
     return found
 
 
-def _check_notice(items: Sequence[Item], words: Words, language: str, presented: str) -> None:
-    current = notice(items, words, language).sha256
-    if presented != current:
-        raise ConsentStale(current)
+def _check_notice(shown: Notice, presented: str) -> None:
+    if presented != shown.sha256:
+        raise ConsentStale(shown.sha256)
 
 
-def _check_open(row: Consent, now: datetime) -> None:
-    status = status_at(row.status, row.requested_at, row.valid_until, now)
-    if status is not ConsentStatus.REQUESTED:
+def _check(row: Consent, event: Event, now: datetime) -> None:
+    status = current(row, now)
+    if moved(status, event) is None:
         raise ConsentSettled(status)
 
 
@@ -214,15 +249,19 @@ def _row(
         status=ConsentStatus.REQUESTED,
         requested_at=now,
         version=1,
+        schema_version=SCHEMA_VERSION,
+        terms={"requirement_ids": sorted(set(asked.requirements))},
     )
 
 
-async def _give(tx: Tx, caller: Caller, row: Consent, safe: Safe, now: datetime) -> None:
-    row.given_by, row.given_at, row.valid_until = caller.id, now, now + CONSENT_LASTS
+async def _give(tx: Tx, caller: Caller, row: Consent, terms: Terms, safe: Safe, now: datetime) -> None:
+    row.given_by, row.given_at, row.valid_until = caller.id, now, now + terms.limits.lasts
     row.status, row.version = ConsentStatus.GIVEN, row.version + 1
-    row.receipt = sign_receipt(row, caller, safe.receipts)
+    # A request of before there were terms is given as what it is signed as today.
+    row.schema_version, row.terms = SCHEMA_VERSION, frozen_terms(row, terms, caller, safe)
+    row.receipt = sign_receipt(row, caller, safe)
     await tx.flush()
-    await _log(tx, caller, row, "consent.given", "Given", now)
+    await _log(tx, caller, row, "consent.given", Event.GIVEN, now)
 
 
 async def _locked(tx: Tx, caller: Caller, id_: UUID, action: Action) -> Consent:
@@ -233,7 +272,7 @@ async def _locked(tx: Tx, caller: Caller, id_: UUID, action: Action) -> Consent:
     return row
 
 
-async def _log(tx: Tx, caller: Caller, row: Consent, kind: str, state: str, now: datetime) -> None:
+async def _log(tx: Tx, caller: Caller, row: Consent, kind: str, event: Event, now: datetime) -> None:
     items = items_of(row)
     entry = ledger.Entry(
         kind=kind,
@@ -247,4 +286,8 @@ async def _log(tx: Tx, caller: Caller, row: Consent, kind: str, state: str, now:
         consent_id=row.id,
     )
     number = await ledger.record(tx, caller.actor, entry, now)
-    tx.add(ConsentEvent(id=new_id(), consent_id=row.id, state=state, at=now, by=caller.id, ledger_id=number))
+    tx.add(
+        ConsentEvent(
+            id=new_id(), consent_id=row.id, state=event.value, at=now, by=caller.id, ledger_id=number
+        )
+    )

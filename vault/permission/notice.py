@@ -6,16 +6,16 @@ a notice may be shown, kept and compared without opening anything.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-TEMPLATE = "notice/1"
-"""Kept with every consent: new wording is a new template, so that the text agreed to can be made again."""
+from vault.permission.limits import CONSENT_LASTS, Limits, Mode
 
-CONSENT_LASTS = timedelta(days=90)
-"""Long enough for a dossier with its extensions; far below the twelve months standards.md §2 allows."""
+__all__ = ["CONSENT_LASTS", "Item", "Notice", "PaperWords", "Words", "notice"]
+
+TEMPLATE = "notice/2"
+"""Kept with every consent beside the text itself: which wording it was made by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,21 @@ class PaperWords:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Everything a notice says that this room does not know. `papers` run parallel to the items."""
+    """Everything a notice and the record say that this room does not know. `papers` run parallel to the items.
+
+    `code` and `place` are the recipient's. `sensitive`: those of the items' claims the law calls sensitive.
+    """
 
     purpose: str
     recipient: str
     papers: tuple[PaperWords, ...]
+    code: str = ""
+    place: str = ""
+    sensitive: frozenset[str] = frozenset()
+
+
+ORDINARY = Limits()
+"""What a filing's consent has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +101,7 @@ class Notice:
     sha256: str
 
 
-def notice(items: Sequence[Item], words: Words, language: str) -> Notice:
+def notice(items: Sequence[Item], words: Words, language: str, limits: Limits = ORDINARY) -> Notice:
     """What the person is asked to agree to, in `vi` or (any other language) `en`.
 
     Names the exact version of every paper, so a paper replaced between preview and decision changes the hash.
@@ -107,12 +117,27 @@ def notice(items: Sequence[Item], words: Words, language: str) -> Notice:
             f"{number}. {_line(item, paper, phrases)}"
             for number, (item, paper) in enumerate(zip(items, words.papers, strict=True), 1)
         ),
-        phrases["duration"].format(days=CONSENT_LASTS.days),
+        phrases["duration"].format(days=limits.lasts_days),
+        *_limit_lines(limits, phrases),
         phrases["only"],
         phrases["rights"],
     ]
     text = "\n".join(lines)
     return Notice(text, sha256(text.encode()).hexdigest())
+
+
+def _limit_lines(limits: Limits, phrases: Mapping[str, str]) -> list[str]:
+    """What sets this consent apart from an ordinary one."""
+    lines = []
+    if limits.mode is not Mode.VIEW:
+        lines.append(phrases[limits.mode.value])
+    if limits.every_days is not None:
+        lines.append(phrases["every"].format(days=limits.every_days))
+    if limits.max_uses is not None:
+        lines.append(phrases["uses"].format(times=limits.max_uses))
+    if limits.life_days is not None and limits.may_be_kept:
+        lines.append(phrases["life"].format(days=limits.life_days))
+    return lines
 
 
 def _line(item: Item, paper: PaperWords, phrases: Mapping[str, str]) -> str:
@@ -135,10 +160,16 @@ _VI = {
     "from": "hỏi trực tiếp",
     "whole": "toàn bộ giấy tờ",
     "duration": "Thời hạn: {days} ngày kể từ lúc bạn đồng ý.",
+    "VERIFY": "Cơ quan này chỉ biết giấy tờ còn hiệu lực hay không, không nhận nội dung nào.",
+    "STORE": "Cơ quan này được lưu lại những gì đã xem.",
+    "every": "Lặp lại: nhiều nhất một lần trong mỗi {days} ngày.",
+    "uses": "Số lần xem: nhiều nhất {times}.",
+    "life": "Những gì đã xem phải xóa trong vòng {days} ngày kể từ lần xem.",
     "only": "Chỉ dùng cho mục đích trên; mỗi lần xem đều được ghi lại và bạn đọc được.",
     "rights": (
         "Bạn có thể không đồng ý. Bạn rút lại được bất cứ lúc nào, dễ như lúc đồng ý; từ lúc đó cơ quan nhận "
-        "không mở được nữa (Luật Bảo vệ dữ liệu cá nhân số 91/2025/QH15)."
+        "không mở được nữa và được yêu cầu xóa những gì đã giữ "
+        "(Luật Bảo vệ dữ liệu cá nhân số 91/2025/QH15)."
     ),
 }
 
@@ -151,9 +182,15 @@ _EN = {
     "from": "asked directly from",
     "whole": "the whole document",
     "duration": "Lasts {days} days from when you agree.",
+    "VERIFY": "The recipient learns only whether the document is in force, nothing of what it says.",
+    "STORE": "The recipient may keep what it has read.",
+    "every": "Repeated: at most once every {days} days.",
+    "uses": "Number of readings: at most {times}.",
+    "life": "What was read must be erased within {days} days of reading it.",
     "only": "For this purpose alone; every time it is read is logged, and you can read the log.",
     "rights": (
         "You may refuse. You may withdraw at any time, as easily as you agreed; from then on the recipient "
-        "cannot open it any more (Law on Personal Data Protection 91/2025/QH15)."
+        "cannot open it any more and is asked to erase what it kept "
+        "(Law on Personal Data Protection 91/2025/QH15)."
     ),
 }

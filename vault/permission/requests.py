@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import bindparam, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from auth.caller import Caller
 from auth.errors import AccessDenied, NotFound
@@ -22,30 +23,34 @@ from store.database import Tx
 from store.identifiers import new_id
 from vault.errors import AccessRefused, ConsentSettled
 from vault.holding import Holding, Status
+from vault.permission.limits import Limits
 from vault.permission.notice import Item
-from vault.permission.views import ConsentStatus, ConsentView
+from vault.permission.state import ConsentStatus
+from vault.permission.views import ConsentView
 from vault.records import AccessRequest
 from vault.safe import Safe
 from vault.subjects import number_index
 
-MOST_USES: Final = 100
 MOST_CLAIMS: Final = 50
 LONGEST_SECONDS: Final = 30 * 24 * 3600
 POLL_SECONDS: Final = 2
 """How long a system waits between two looks at one request."""
 
 
+ONCE: Final = Limits(max_uses=1)
+
+
 @dataclass(frozen=True, slots=True)
 class AccessAsked:
     """What a system asks for. `purpose` is `urn:vn:tthc:` and a procedure's code. `message` stands on the officer's
-    screen and on the person's phone, so that both know they speak of the same request."""
+    screen and on the person's phone, so that both know they speak of the same request. `limits` count its uses."""
 
     number: str
     document_type: str
     claims: tuple[str, ...]
     purpose: str
     message: str
-    max_uses: int = 1
+    limits: Limits = ONCE
     expires_in_seconds: int = 600
 
 
@@ -63,6 +68,7 @@ class AccessView:
     status: ConsentStatus
     requested_at: datetime
     expires_at: datetime
+    limits: Limits
 
 
 class Standing(StrEnum):
@@ -107,8 +113,9 @@ async def request_access(tx: Tx, caller: Caller, asked: AccessAsked, safe: Safe,
     _check_limits(asked)
     request, expires_at = new_id(), now + timedelta(seconds=asked.expires_in_seconds)
     asking = text(
-        "SELECT ask_access(:id, :number, :type, :claims, :purpose, :message, :max_uses, :now, :expires_at)"
-    )
+        "SELECT ask_access(:id, :number, :type, :claims, :purpose, :message, :max_uses, :limits, :now,"
+        " :expires_at)"
+    ).bindparams(bindparam("limits", type_=JSONB()))
     subject: UUID | None = await tx.scalar(
         asking,
         {
@@ -118,7 +125,8 @@ async def request_access(tx: Tx, caller: Caller, asked: AccessAsked, safe: Safe,
             "claims": sorted(set(asked.claims)),
             "purpose": asked.purpose,
             "message": asked.message,
-            "max_uses": asked.max_uses,
+            "max_uses": asked.limits.max_uses,
+            "limits": asked.limits.to_json(),
             "now": now,
             "expires_at": expires_at,
         },
@@ -222,7 +230,7 @@ async def look_at_access(tx: Tx, request: UUID, now: datetime) -> AccessState | 
     too_soon = row.polled_at is not None and now - row.polled_at < timedelta(seconds=POLL_SECONDS)
     if row.status == ConsentStatus.REQUESTED:
         return AccessState(Standing.PENDING if row.expires_at > now else Standing.OVER, too_soon)
-    if row.status == ConsentStatus.REFUSED or row.consent_status == ConsentStatus.WITHDRAWN:
+    if row.status == ConsentStatus.REFUSED or row.consent_status != ConsentStatus.GIVEN:
         return AccessState(Standing.DENIED, too_soon)
     left = row.max_uses - row.uses
     if left < 1 or row.valid_until <= now:
@@ -256,7 +264,7 @@ def as_consent(view: AccessView, item: Item | None) -> ConsentView:
     """The request in the shape of a consent not yet given, for whoever shows either."""
     return ConsentView(
         view.id, view.subject, view.agency, view.purpose, None, (item,) if item else (), view.status,
-        view.requested_at, None, view.expires_at, None, None,
+        view.requested_at, None, view.expires_at, None, None, view.limits,
     )  # fmt: skip
 
 
@@ -268,14 +276,20 @@ def _view(row: AccessRequest, now: datetime) -> AccessView:
         status = ConsentStatus.EXPIRED
     return AccessView(
         row.id, row.subject_id, row.agency_id, row.document_type, tuple(row.claims), row.purpose,
-        row.message, status, row.requested_at, row.expires_at,
+        row.message, status, row.requested_at, row.expires_at, _limits(row),
     )  # fmt: skip
+
+
+def _limits(row: AccessRequest) -> Limits:
+    """What the request asks for; of one of before there were limits, so many uses of an ordinary consent."""
+    return replace(Limits.from_json(row.limits), max_uses=row.max_uses)
 
 
 def _check_limits(asked: AccessAsked) -> None:
     if not 0 < len(asked.claims) <= MOST_CLAIMS:
         raise AccessRefused("claims")
-    if not 1 <= asked.max_uses <= MOST_USES:
+    if asked.limits.max_uses is None:
         raise AccessRefused("maxUses")
+    asked.limits.check()
     if not 60 <= asked.expires_in_seconds <= LONGEST_SECONDS:
         raise AccessRefused("expiresInSeconds")

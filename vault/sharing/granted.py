@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from auth.policy import Action, require
 from store.database import Tx
 from vault.disclosure import Disclosure, UnderGrant, disclose
 from vault.errors import ConsentFault, ConsentMissing
+from vault.permission.limits import Mode
+from vault.permission.receipt import limits_of
 from vault.permission.views import items_of
 from vault.records import AccessRequest, Consent
 from vault.safe import Safe
@@ -21,9 +23,14 @@ from vault.safe import Safe
 
 @dataclass(frozen=True, slots=True)
 class ReadGrant:
-    """What was read. `uses_left` after it; `ledger_id` is its line of the access log."""
+    """What was read. `uses_left` after it; `ledger_id` is its line of the access log. `claims`: their values, or None
+    for each where the person let the system only verify that the paper is in force and states them.
+
+    `retain_until`: the last day what was read may be kept; it comes with every reading.
+    """
 
     document_type: str
+    mode: Mode
     claims: Mapping[str, Any] = field(repr=False)
     disputed: frozenset[str]
     retain_until: date
@@ -31,7 +38,9 @@ class ReadGrant:
     ledger_id: int
 
 
-async def read_granted(tx: Tx, caller: Caller, safe: Safe, *, replayed: bool = False) -> ReadGrant:
+async def read_granted(
+    tx: Tx, caller: Caller, safe: Safe, now: datetime, *, replayed: bool = False
+) -> ReadGrant:
     """Read what the caller's grant is for; spends a use, unless it is the same request `replayed`.
 
     Raises NotFound without a grant of this kind, and as `vault.disclosure.disclose`, GrantSpent among it.
@@ -63,9 +72,10 @@ async def read_granted(tx: Tx, caller: Caller, safe: Safe, *, replayed: bool = F
     request = await _given(tx, request.id)
     return ReadGrant(
         document_type=item.document_type,
+        mode=limits_of(consent).mode,
         claims=disclosed.claims,
         disputed=disclosed.disputed,
-        retain_until=consent.valid_until.date(),
+        retain_until=limits_of(consent).retain_until(now, consent.valid_until),
         uses_left=request.max_uses - request.uses,
         ledger_id=disclosed.ledger_id,
     )

@@ -152,6 +152,11 @@ def _papers(planted: Planted) -> dict[str, Act]:
             {"consent": planted.id("Consent", "owner")},
             {"Consent.id": planted.id("Consent", "owner"), "Consent.status": "WITHDRAWN"},
         ),
+        "pauseConsent": Act(
+            "pauseConsent",
+            {"consent": planted.id("Consent", "owner"), "paused": True},
+            {"Consent.id": planted.id("Consent", "owner"), "Consent.status": "PAUSED"},
+        ),
         "recogniseGuardian": Act(
             "recogniseGuardian",
             {"citizenId": TODDLER},
@@ -315,6 +320,7 @@ def _desk(planted: Planted) -> dict[str, Act]:
             {},
             {
                 "GrantedClaims.documentType": LAND_TYPE,
+                "GrantedClaims.mode": "VIEW",
                 "GrantedClaims.usesLeft": 49,
                 "GrantedClaims.retainUntil": "2027-02-21",
                 "Claim.name": PARCEL,

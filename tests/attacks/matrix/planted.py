@@ -342,8 +342,15 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             **_consent(planted, consent),
             **_newest(planted, "consents", caller),
             **WHOLE_PAGE,
+            **({"Consent.usesLeft": 50} if caller == "owner" else {}),
         },
-        "node Consent": {**held, **_consent(planted, consent)},
+        "node Consent": {
+            **held,
+            **_consent(planted, consent),
+            **WHOLE_PAGE,
+            "PageInfo.startCursor": like(r"[\w-]+"),
+            "PageInfo.endCursor": like(r"[\w-]+"),
+        },
         "accessRequests": {
             **_request(planted),
             **WHOLE_PAGE,
@@ -499,6 +506,15 @@ def _consent(planted: Planted, consent: Any) -> Values:
         "Consent.recipient": HALL,
         "Consent.validUntil": "2027-02-21T03:00:00+00:00",
         "Consent.receipt": consent.receipt,
+        "Consent.givenAt": AT,
+        "Consent.text": consent.text,
+        "Consent.record": lambda told: told["record_id"] == str(consent.id),
+        "ConsentEvent.event": "Given",
+        "ConsentEvent.at": AT,
+        "ConsentEvent.byRecipient": False,
+        "ConsentEvent.id": like(r"[\w-]+"),
+        "ConsentEvent.logIndex": a_number,
+        "ConsentEventEdge.cursor": like(r"[\w-]+"),
         "Node.id": global_id("Consent", consent.id),
     }
 

@@ -18,6 +18,7 @@ from graphql import (
 
 SCHEMA = Path(__file__).parents[3] / "schema.graphql"
 ARGUMENTS: Mapping[str, str] = {
+    "Consent.events": "(first: 5)",
     "OnceOnlyFigures.dossiers": "(figure: SUPPLIED, first: 20)",
     "OnceOnlyFigures.mismatches": "(first: 20)",
 }

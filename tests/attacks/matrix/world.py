@@ -49,6 +49,7 @@ from tests.people import SIGN_IN
 from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
 from vault.permission.consent import my_consents, my_requests
+from vault.permission.limits import Limits
 from vault.permission.notice import notice
 from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
@@ -288,7 +289,9 @@ async def _grants(
         ("owner", LAND_TYPE, "land_parcel.parcel_number@land_parcel", PERMIT),
         ("spouse", PERMIT_TYPE, "permit.number@permit_holder", EXTENSION),
     ):
-        asked = AccessAsked(NUMBERS[name], type_, (claim,), f"urn:vn:tthc:{procedure}", MESSAGE, max_uses=50)
+        asked = AccessAsked(
+            NUMBERS[name], type_, (claim,), f"urn:vn:tthc:{procedure}", MESSAGE, Limits(max_uses=50)
+        )
         found = await place.write(
             reader, partial(request_access, caller=reader, asked=asked, office=place.office, now=place.now)
         )
@@ -298,7 +301,7 @@ async def _grants(
         (waiting,) = await waiting_requests(tx, lan, None, 1, place.now)
         agency = await tx.get_one(Agency, agencies["foreign"])
         words = words_for(LAWS.on(place.now.date()), agency, waiting.view.purpose, waiting.shown.items, "vi")
-        shown = notice(waiting.shown.items, words, "vi").sha256
+        shown = notice(waiting.shown.items, words, "vi", waiting.view.limits).sha256
         return await give_access(tx, lan, made["owner"], shown, place.office, place.now)
 
     await place.write(lan, agree)
