@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import content, exports, health, verify
+from api import content, exports, handover, health, verify
 from api.boot import refuse_unsafe_keys, refuse_wrong_databases
 from api.door import passkeys, signin
 from api.door.front import FrontDoor
@@ -52,6 +52,7 @@ from auth.records import Officer
 from auth.signing import SigningKey, import_jwks
 from auth.systems.registry import Registration, rows_of
 from auth.tokens import REGISTER_ANSWER, PushSigner, Tokens, Verifier
+from connectors.malware import Scanner
 from connectors.push import Pushes
 from connectors.registers import Clocks, Registers, open_client
 from connectors.witnesses import Witnesses
@@ -175,7 +176,8 @@ async def open_platform(
             await pulse.expect(tx, [one.key.name for one in settings.witnesses])
         tokens = _tokens(settings)
         signer = LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
-        safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url)
+        scanner = Scanner(settings.scanner) if settings.scanner else None
+        safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url, scanner)
         async with open_client() as wire:
             registers = _registers(neighbours, wire, now)
             gate = Gate(
@@ -196,6 +198,7 @@ async def open_platform(
                 version=VERSION,
                 min_client_version=settings.min_client_version,
                 pushes=_pushes(settings, wire, now),
+                content_url=settings.content_url,
             )
             witnesses = Witnesses(wire, settings.witnesses) if settings.witnesses else None
             loops = Loops(Tools(house, work, signer, now, witnesses))
@@ -284,17 +287,22 @@ def _app(parts: _Parts) -> ASGIApp:
         *face.routes(),
         *([] if settings.production else explorer.routes(read_documents(settings.operations), face.schema)),
         *content.routes(house, now),
-        *exports.routes(house, now),
+        *(handover.routes(house, now) if house.content_url else exports.routes(house, now)),
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *mine.routes(house, now),
         *log.routes(house.database),
-        *health.routes(house.database, house.office.safe.keys, parts.tokens, parts.loops, clock),
+        *health.routes(house, parts.tokens, parts.loops, clock),
     ]
     app = Starlette(
         routes=routes, exception_handlers={HTTPException: _no_such_thing, Exception: _to_the_shield}
     )
     inner: ASGIApp = Cors(app, settings.cors_origins) if settings.cors_origins else app
+    if settings.content_url:
+        originals = handover.originals_app(house, now)
+        inner = handover.ContentOrigin(
+            inner, originals, settings.content_url, open_=bool(settings.cors_origins)
+        )
     # The peer's own word for where it comes from counts only when the peer is a proxy of ours.
     known = inner
     if settings.proxies:

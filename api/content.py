@@ -2,11 +2,14 @@
 
 Bytes leave only after the transaction that logged their leaving is committed, from the very file it checked.
 Always as an attachment without a name of its own: shown inline, a document of one person's making would run in
-our origin, and file names name people. A thumbnail may be shown: not a byte of it is anybody's but ours.
+our origin, and file names name people. Where an origin of their own is configured, they leave from there alone: here
+whoever asks is only sent on (`api.handover`). A thumbnail may be shown, and here: not a byte of it is anybody's but
+ours.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -52,13 +55,22 @@ ATTACHMENT: Mapping[str, str] = {
 _ENDINGS: Mapping[str, str] = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}
 
 
+CONTENT: Final = "/documents/{id}/content"
+
+Identify = Callable[[House, Request, datetime], Awaitable[Context]]
+"""Who asks at what moment: `context_of`, or by a pass. Raises Unreadable."""
+
+
 def routes(house: House, now: Callable[[], datetime]) -> list[Route]:
-    """`GET /documents/{id}/content` and `/documents/{id}/thumbnail`."""
-    bytes_ = _Bytes(house, now)
-    return [
-        Route("/documents/{id}/content", bytes_.give, methods=["GET"]),
-        Route("/documents/{id}/thumbnail", bytes_.show, methods=["GET"]),
-    ]
+    """`GET /documents/{id}/thumbnail`, and `/documents/{id}/content` where originals have no origin of their own."""
+    bytes_ = _Bytes(house, now, context_of)
+    shown = Route("/documents/{id}/thumbnail", bytes_.show, methods=["GET"])
+    return [shown] if house.content_url else [shown, *original_routes(house, now, context_of)]
+
+
+def original_routes(house: House, now: Callable[[], datetime], identify: Identify) -> list[Route]:
+    """`GET /documents/{id}/content`, for whoever `identify` says is asking."""
+    return [Route(CONTENT, _Bytes(house, now, identify).give, methods=["GET"])]
 
 
 async def context_of(house: House, request: Request, now: datetime) -> Context:
@@ -91,9 +103,10 @@ def refused(error: Exception, context: Context, status: int | None = None) -> Re
 
 
 class _Bytes:
-    def __init__(self, house: House, now: Callable[[], datetime]) -> None:
+    def __init__(self, house: House, now: Callable[[], datetime], identify: Identify) -> None:
         self._house = house
         self._now = now
+        self._identify = identify
 
     async def give(self, request: Request) -> Response:
         """The bytes of a document of one's own, or of a piece of evidence; a range of them when asked for one."""
@@ -109,7 +122,7 @@ class _Bytes:
         if request.method != "GET":  # a HEAD would spend the ticket and show nothing for it
             return refusal("METHOD_NOT_ALLOWED", "Only GET.", 405)
         try:
-            context = await context_of(self._house, request, self._now())
+            context = await self._identify(self._house, request, self._now())
         except Unreadable as foreign:
             return unreadable(foreign)
         try:

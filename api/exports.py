@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api.content import ATTACHMENT, context_of, refused
+from api.content import ATTACHMENT, Identify, context_of, refused
 from api.gateway.requests import Unreadable, unreadable
 from api.journal import log_fault
 from api.web.answers import refusal
@@ -29,23 +29,26 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 
-def routes(house: House, now: Callable[[], datetime]) -> list[Route]:
-    """`GET /exports/{id}`."""
-    exports = _Exports(house, now)
-    return [Route("/exports/{id}", exports.give, methods=["GET"])]
+EXPORT: Final = "/exports/{id}"
+
+
+def routes(house: House, now: Callable[[], datetime], identify: Identify = context_of) -> list[Route]:
+    """`GET /exports/{id}`, for whoever `identify` says is asking."""
+    return [Route(EXPORT, _Exports(house, now, identify).give, methods=["GET"])]
 
 
 class _Exports:
-    def __init__(self, house: House, now: Callable[[], datetime]) -> None:
+    def __init__(self, house: House, now: Callable[[], datetime], identify: Identify) -> None:
         self._house = house
         self._now = now
+        self._identify = identify
 
     async def give(self, request: Request) -> Response:
         """The file, begun once and put together while it is sent."""
         if request.method != "GET":  # a HEAD would spend the ticket and show nothing for it
             return refusal("METHOD_NOT_ALLOWED", "Only GET.", 405)
         try:
-            context = await context_of(self._house, request, self._now())
+            context = await self._identify(self._house, request, self._now())
         except Unreadable as foreign:
             return unreadable(foreign)
         try:

@@ -17,9 +17,8 @@ from api.web.answers import json_answer
 from api.work import Loops
 from auth.caller import ANONYMOUS
 from auth.tokens import Tokens
-from store.database import Database
+from resolvers.context import House
 from store.log import pulse
-from vault.sealing.keys import Keys
 
 LOOK_SECONDS: Final = 4.0
 """For both databases to answer. Whoever asks whether we are ready waits no longer than a few seconds."""
@@ -33,8 +32,9 @@ class Clock:
     offset: timedelta
 
 
-def routes(database: Database, keys: Keys, tokens: Tokens, loops: Loops, clock: Clock) -> list[Route]:
+def routes(house: House, tokens: Tokens, loops: Loops, clock: Clock) -> list[Route]:
     """`/healthz`, `/readyz`, `/.well-known/jwks.json`."""
+    database, keys, scanner = house.database, house.office.safe.keys, house.office.safe.scanner
 
     async def live(request: Request) -> Response:
         return json_answer({"status": "ok"})
@@ -53,9 +53,11 @@ def routes(database: Database, keys: Keys, tokens: Tokens, loops: Loops, clock: 
             return json_answer({"status": "clock"}, 503)
         if loops.failing:
             return json_answer({"status": "loops"}, 503)
-        # An alarm, no reason to send requests elsewhere: people's own reading goes on, and any other server is told
-        # the same.
-        return json_answer({"status": "ready"} | ({"silent": silent} if silent else {}))
+        # Alarms, no reasons to send requests elsewhere: people read their own, and any other server is told the
+        # same. Without a scanner papers wait in quarantine.
+        answers = scanner is not None and await scanner.answers()
+        known = "none" if scanner is None else "ready" if answers else "silent"
+        return json_answer({"status": "ready", "scanner": known} | ({"silent": silent} if silent else {}))
 
     async def jwks(request: Request) -> Response:
         return json_answer(tokens.public_jwks(), media_type="application/jwk-set+json")

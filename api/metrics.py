@@ -33,6 +33,7 @@ from store import ledger, outbox
 from store.database import Database
 from store.log import pulse
 from store.records import MOST_COUNTED
+from vault.intake.quarantine import Waiting, quarantine_backlog
 from vault.sweeping import count_open_uploads
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
@@ -134,12 +135,14 @@ def metrics_app(metrics: Metrics, loops: Loops, work: Database, now: Callable[[]
                 unsealed = await ledger.count_unsealed(tx)
                 uploads = await count_open_uploads(tx, now())
                 silences = await pulse.silences(tx)
+                held = await quarantine_backlog(tx, MOST_COUNTED)
         except Exception as error:  # whatever keeps us from the database, the other figures are told
             log_fault("metrics", error)
             standing.lost()
         else:
             standing.rows(waiting, unsealed, uploads)
             standing.silences(silences)
+            standing.quarantine(held, now())
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return Starlette(routes=[Route("/metrics", tell, methods=["GET"])])
@@ -166,6 +169,10 @@ class _Standing:
             ("source",),
         )
         self._uploads = gauge("motlan_uploads_open", f"Uploads announced and not used, {_UP_TO}.")
+        self._held = gauge("motlan_quarantine_uploads", f"Uploads in quarantine, {_UP_TO}.")
+        self._held_for = gauge(
+            "motlan_quarantine_oldest_seconds", "How long ago the first of them had arrived."
+        )
 
     def loops(self, loops: Loops) -> None:
         for name, good in loops.good_rounds.items():
@@ -183,6 +190,10 @@ class _Standing:
         self._silent.clear()
         for one in found:
             self._silent.labels(one.source).set(one.seconds)
+
+    def quarantine(self, held: Waiting, now: datetime) -> None:
+        self._held.set(held.uploads)
+        self._held_for.set((now - held.oldest).total_seconds() if held.oldest else 0)
 
     def lost(self) -> None:
         self._database.set(0)

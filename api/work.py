@@ -28,13 +28,14 @@ from api.log.loops import (
 from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from auth.tries import forget_tries
-from connectors.errors import PushRefused
+from connectors.errors import PushRefused, ScannerSilent
 from connectors.push import Sent
 from connectors.witnesses import Witnesses
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
 from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
+from dossiers.notices import tell_of_upload
 from dossiers.parties import Filed, filed, in_place_of
 from dossiers.phones.devices import address_of, lose_device, wake_for
 from procedures.plan import RegisterQuestion
@@ -44,6 +45,8 @@ from store.checkpoints import LogSigner
 from store.database import Database
 from store.log import pulse
 from store.outbox import Message
+from vault.intake.legs import Dock
+from vault.intake.quarantine import Quarantined, examine, scan_later, take_due
 from vault.keycare.shredding import shred
 from vault.sweeping import drop_expired_uploads, forget_silent_uploads, forget_unanswered, sweep_blobs
 
@@ -51,11 +54,14 @@ SEAL_SECONDS: Final = 1.0
 PLACE_SECONDS: Final = 1.0
 DELIVER_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 5.0
+SCAN_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 3600.0
 EXPIRE_SECONDS: Final = 60.0
 AGAIN_SECONDS: Final = 2.0
 LEASE_SECONDS: Final = 60
 BATCH: Final = 20
+SCANS: Final = 2
+"""Files of the quarantine scanned at a time: whoever sends one now finds the scanner free."""
 LONGEST_DELAY: Final = timedelta(hours=1)
 PUT_OFF: Final = timedelta(minutes=10)
 PUSH_WORTH: Final = timedelta(hours=1)
@@ -95,6 +101,7 @@ class Loops:
             ("place", PLACE_SECONDS, place),
             ("deliver", DELIVER_SECONDS, deliver),
             ("retry", RETRY_SECONDS, retry_registers),
+            ("scan", SCAN_SECONDS, scan_quarantine),
             ("sweep", SWEEP_SECONDS, sweep),
             ("expire", EXPIRE_SECONDS, expire_uploads),
         )
@@ -110,7 +117,11 @@ class Loops:
 
     async def once(self) -> None:
         """Everything due, and what it makes due, until nothing is left; then log and feed are put in order."""
-        while await deliver(self._tools) | await retry_registers(self._tools):
+        while (
+            await scan_quarantine(self._tools)
+            | await deliver(self._tools)
+            | await retry_registers(self._tools)
+        ):
             continue
         while await seal(self._tools) | await place(self._tools):
             continue
@@ -172,6 +183,30 @@ async def retry_registers(tools: Tools) -> bool:
     return bool(waiting)
 
 
+async def scan_quarantine(tools: Tools) -> bool:
+    """Scan again what waits in quarantine; whether any of it came out. While nobody answers nothing is taken."""
+    house, safe = tools.house, tools.house.office.safe
+    if safe.scanner is None or not await safe.scanner.answers():
+        return False
+    async with tools.work.writing(LOOP.actor) as tx:
+        due = await take_due(tx, tools.now(), SCANS)
+    dock = Dock(house.database, safe, tools.now)
+    return any(await asyncio.gather(*(_scan(dock, one) for one in due)))
+
+
+async def _scan(dock: Dock, one: Quarantined) -> bool:
+    try:
+        await examine(dock, one.upload, late=True)
+    except ScannerSilent as silent:
+        log.warning("scanner silent", extra={"said": {"reason": silent.reason}})
+    except Exception as error:  # one file that does not open must not keep the others waiting
+        log_fault("scan", error)
+    else:
+        return True
+    await scan_later(dock, one)
+    return False
+
+
 async def sweep(tools: Tools) -> bool:
     """Remove what expired: sessions, old requests, delivered messages, old changes, files no row names."""
     now = tools.now()
@@ -216,6 +251,11 @@ async def _tell(tools: Tools, payload: Mapping[str, Any]) -> None:
     async with tools.work.writing(LOOP.actor) as tx:
         await wake_for(tx, UUID(payload["notice"]), tools.now())
     log.info("notice sent", extra={"said": {"notice": payload["notice"]}})
+
+
+async def _tell_of_upload(tools: Tools, payload: Mapping[str, Any]) -> None:
+    async with tools.work.writing(LOOP.actor) as tx:
+        await tell_of_upload(tx, UUID(payload["person"]), payload["infected"], tools.now())
 
 
 async def _wake(tools: Tools, payload: Mapping[str, Any]) -> None:
@@ -300,6 +340,7 @@ TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "dossier.status": _report_status,
     "notice": _tell,
     "push": _wake,
+    "upload.judged": _tell_of_upload,
     "correction.requested": _pass_on_correction,
 }
 """Every topic of the outbox, most urgent first. A house test compares it with what the rooms put there."""

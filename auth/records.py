@@ -166,6 +166,18 @@ class KeyEnrolment(Record):
     used_at: Mapped[datetime | None]
 
 
+class ContentPass(Record):
+    """Leave to fetch one thing, once, at the origin where there are no sessions. `target` is its path. Spent by
+    looking."""
+
+    __tablename__ = "content_passes"
+
+    secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    target: Mapped[str]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class KeyCeremony(Record):
     """A key asked in one browser, for five minutes; spent by the first answer."""
 

@@ -22,6 +22,8 @@ from store.ledger import Entry, record
 
 SESSION_LIFETIME = timedelta(hours=12)
 """Absolute. Idle limits (officers 15 minutes, citizens 30) are the database function's."""
+PASS_LIFETIME = timedelta(seconds=30)
+"""From the answer that holds a pass to its use: a redirect followed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,40 @@ async def caller_of(tx: Tx, secret: str, language: str, now: datetime) -> Caller
     return ANONYMOUS
 
 
+async def issue_pass(tx: Tx, caller: Caller, target: str, now: datetime) -> str:
+    """Leave to fetch `target` once, as the caller, where their session is not known: at the content origin.
+
+    Returns its secret, which is nowhere else. What may be fetched is judged there, as ever. Raises NotFound without a
+    live session.
+    """
+    secret = secrets.token_urlsafe(32)
+    told = {
+        "secret_hash": _hash(secret),
+        "session": caller.session,
+        "target": target,
+        "expires_at": now + PASS_LIFETIME,
+    }
+    issued = await tx.scalar(
+        text("SELECT issue_content_pass(:secret_hash, :session, :target, :expires_at)"), told
+    )
+    if not issued:
+        raise NotFound
+    return secret
+
+
+async def take_pass(tx: Tx, secret: str, target: str, language: str, now: datetime) -> Caller | None:
+    """Who was given this pass, with what they may do as of now; None for any pass but a fresh one for this target, in
+    a session that goes on. It is spent either way: commit before anything is refused."""
+    told = {"secret_hash": _hash(secret), "target": target, "now": now}
+    found = await tx.execute(text("SELECT * FROM take_content_pass(:secret_hash, :target, :now)"), told)
+    row = found.one_or_none()
+    if row is None or row.id is None:
+        return None
+    if row.kind == CallerKind.CITIZEN:
+        return await citizen_of(tx, row, language, now)
+    return await officer_of(tx, row, language)
+
+
 async def own_sessions(tx: Tx, caller: Caller, now: datetime) -> tuple[SessionView, ...]:
     """Where the caller is signed in, the latest used first; at most fifty."""
     require(caller, Action.READ_SESSIONS)
@@ -149,6 +185,7 @@ _FORGOTTEN = {
     "seen_proofs": "kept_until <= :now",
     "key_ceremonies": "expires_at <= :now",
     "key_enrolments": "expires_at <= :now",
+    "content_passes": "expires_at <= :now",
     # A request nobody signed in for is worth a minute; a code is remembered, to know it when it comes again.
     "app_requests": "kept_until <= :now OR (code_hash IS NULL AND expires_at <= :now - interval '1 hour')",
 }

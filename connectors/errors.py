@@ -50,3 +50,13 @@ class PushDelayed(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ScannerSilent(Exception):
+    """No verdict on the bytes: they stay where they are. `reason`: unreachable, timeout, cut, answer or too_large."""
+
+    code = "SCANNER_SILENT"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

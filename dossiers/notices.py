@@ -37,6 +37,14 @@ async def notify(
     await outbox.put(tx, "notice", {"notice": str(notice.id)}, now)
 
 
+async def tell_of_upload(tx: Tx, person: UUID, infected: bool, now: datetime) -> None:
+    """Whoever sent a file that waited in quarantine, or was destroyed there, hears how it ended. For the loops."""
+    if infected:
+        await notify(tx, person, "upload_infected", now)
+    else:
+        await notify(tx, person, "upload_clean", now)
+
+
 async def mark_read(tx: Tx, caller: Caller, notices: Sequence[UUID], now: datetime) -> None:
     """These need no attention any more, for nobody who sees them; marked once they stay so.
 

@@ -57,6 +57,8 @@ class House:
     """The oldest app still served."""
     pushes: Pushes | None = None
     """What wakes devices; without it none can be registered."""
+    content_url: str = ""
+    """The origin originals are served at; empty where they come from `public_url`."""
 
 
 @dataclass(slots=True)

@@ -25,6 +25,11 @@ from vault import errors as vault
 strawberry.enum(Outcome, name="Outcome", description="How a requirement is met.")
 
 
+QUARANTINE_RETRY_SECONDS = 30
+"""A scanner that was away is asked again about as often."""
+MEGABYTE = 1_000_000
+
+
 class BadInput(Exception):
     """An argument no use case would understand: a foreign cursor, a malformed id, a page size out of range."""
 
@@ -99,6 +104,17 @@ class ConsentOutstandingProblem(UserError):
     roles: list[str] = strawberry.field(default_factory=list)
 
 
+@strawberry.type(
+    name="QuotaExceeded",
+    description="What one vault holds of one's own files, and may; a megabyte is a million.",
+)
+class QuotaExceededProblem(UserError):
+    used_documents: int = 0
+    allowed_documents: int = 0
+    used_megabytes: int = 0
+    allowed_megabytes: int = 0
+
+
 PROBLEM_TYPES = (
     Refused,
     AlreadyHeldProblem,
@@ -109,6 +125,7 @@ PROBLEM_TYPES = (
     ObjectUndeclaredProblem,
     ConsentStaleProblem,
     ConsentOutstandingProblem,
+    QuotaExceededProblem,
 )
 
 
@@ -157,6 +174,25 @@ def _consent_outstanding(error: dossiers.ConsentOutstanding, language: str, law:
 
 def _upload_refused(error: vault.UploadRefused, language: str, law: Law) -> UserError:
     return Refused(**_said(error, language, fault=error.fault.value), path=["upload"])
+
+
+def _in_quarantine(error: vault.InQuarantine, language: str, law: Law) -> UserError:
+    said = _said(error, language, retryable=True)
+    return Refused(**said, path=["upload"], retry_after_seconds=QUARANTINE_RETRY_SECONDS)
+
+
+def _quota_exceeded(error: vault.QuotaExceeded, language: str, law: Law) -> UserError:
+    used, allowed = (-(-size // MEGABYTE) for size in (error.used_bytes, error.allowed_bytes))
+    return QuotaExceededProblem(
+        **_said(
+            error, language, documents=error.used_documents, used=used,
+            allowed_documents=error.allowed_documents, allowed=allowed,
+        ),
+        used_documents=error.used_documents,
+        allowed_documents=error.allowed_documents,
+        used_megabytes=used,
+        allowed_megabytes=allowed,
+    )  # fmt: skip
 
 
 def _bad_input(error: BadInput, language: str, law: Law) -> UserError:
@@ -239,6 +275,8 @@ PAYLOAD: dict[type[Exception], Face] = {
     auth.TriesSpent: _tries_spent,
     auth.RateLimited: _rate_limited,
     vault.UploadRefused: _upload_refused,
+    vault.InQuarantine: _in_quarantine,
+    vault.QuotaExceeded: _quota_exceeded,
     vault.DocumentNotUsable: _refused,
     vault.DocumentInUse: _refused,
     vault.ClaimUnknown: _refused,
@@ -299,6 +337,7 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         connectors.PushDelayed,
         connectors.WitnessRefused,
         connectors.RegisterUnreliable,
+        connectors.ScannerSilent,
     }
 )
 """Never a caller's doing, or told over HTTP before GraphQL: masked if they ever arrive here."""

@@ -135,6 +135,14 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "This idempotency key was used for a different request.",
     ),
     "UPLOAD_REFUSED": ("Tệp không được nhận: {fault}.", "The file was not accepted: {fault}."),
+    "IN_QUARANTINE": (
+        "Tệp đã nhận và đang chờ kiểm tra mã độc. Chưa dùng được; chúng tôi sẽ báo khi kiểm tra xong.",
+        "The file arrived and waits to be checked for malware. It cannot be used yet; you will hear when it can.",
+    ),
+    "QUOTA_EXCEEDED": (
+        "Kho đã đầy: {documents}/{allowed_documents} tệp, {used}/{allowed} MB. Hãy xóa tệp bạn không còn cần.",
+        "The vault is full: {documents} of {allowed_documents} files, {used} of {allowed} MB. Remove some.",
+    ),
     "DOCUMENT_NOT_USABLE": (
         "Giấy tờ không còn dùng được cho việc này.",
         "The document can no longer be used for this.",
@@ -278,6 +286,14 @@ NOTICES: dict[str, tuple[str, str]] = {
     "data_exported": (
         "Toàn bộ dữ liệu về bạn hoặc người bạn đại diện đang được tải về. Không phải bạn? Hãy kết thúc phiên lạ.",
         "All data about you or your ward is being downloaded. Not you? End the strange session: it stops there.",
+    ),
+    "upload_clean": (
+        "Tệp bạn gửi đã được kiểm tra và dùng được.",
+        "A file you sent was checked for malware and can be used now.",
+    ),
+    "upload_infected": (
+        "Một tệp bạn gửi có mã độc và đã bị hủy. Hãy kiểm tra thiết bị của bạn rồi gửi bản sạch.",
+        "A file you sent carried malware and was destroyed. Check your device, then send a clean copy.",
     ),
     "evidence_revoked": (
         "Một giấy tờ hồ sơ này dựa vào đã bị thu hồi.",

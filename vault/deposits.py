@@ -19,6 +19,7 @@ from store.identifiers import new_id
 from vault.documents import to_holding
 from vault.errors import DocumentNotUsable
 from vault.holding import Holding, Origin, Status
+from vault.intake.quota import hold_room
 from vault.intake.uploads import UNCLAIMED_NUMBER, Claimed, claim
 from vault.opening import open_claims
 from vault.records import Document, DocumentVersion
@@ -66,7 +67,7 @@ async def deposit(tx: Tx, caller: Caller, paper: Deposit, safe: Safe, now: datet
 
     Same bytes with other claims, or better attested, make a new document in the old one's place. Citizens
     deposit their own papers and their registers' answers, officers what they digitise or issue. Raises
-    AccessDenied, NotFound, the refusals of `vault.intake.uploads.claim`, SubjectShredded.
+    AccessDenied, NotFound, the refusals of `vault.intake.uploads.claim`, QuotaExceeded, SubjectShredded.
     """
     _check_right(caller, paper)
     claimed = await _claim(tx, caller, paper, now)
@@ -78,6 +79,7 @@ async def deposit(tx: Tx, caller: Caller, paper: Deposit, safe: Safe, now: datet
             return same
         document = _document(paper, now)
         version = _version(paper, document, claimed, key, caller, now)
+    await _hold_room(tx, paper, claimed, safe)
     tx.add(document)
     await tx.flush()
     tx.add(version)
@@ -110,6 +112,7 @@ async def add_version(
     if document.status != Status.VALID:
         raise DocumentNotUsable(document.status)
     claimed = await _claim(tx, caller, paper, now)
+    await _hold_room(tx, paper, claimed, safe)
     document.current += 1
     async with safe.keys.opened(paper.subject) as key:
         version = _version(paper, document, claimed, key, caller, now)
@@ -149,6 +152,12 @@ async def _claim(tx: Tx, caller: Caller, paper: Deposit, now: datetime) -> Claim
     if claimed.subject != paper.subject:
         raise NotFound
     return claimed
+
+
+async def _hold_room(tx: Tx, paper: Deposit, claimed: Claimed | None, safe: Safe) -> None:
+    """The State's own papers always find room."""
+    if claimed is not None and paper.origin is Origin.SELF:
+        await hold_room(tx, paper.subject, claimed.size_bytes, safe.quota)
 
 
 async def _same_bytes(tx: Tx, paper: Deposit, claimed: Claimed) -> _Twin | None:

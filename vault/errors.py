@@ -123,6 +123,8 @@ class UploadFault(StrEnum):
     TOO_MANY_PIECES = "too_many_pieces"
     TOO_MANY_OPEN = "too_many_open"
     """Too many uploads, or too many bytes of them, wait to be used. Use or end some of them first."""
+    INFECTED = "infected"
+    """The malware scanner found something. The bytes are destroyed; what it was is told to nobody who sent it."""
 
 
 class UploadRefused(Exception):
@@ -133,6 +135,23 @@ class UploadRefused(Exception):
     def __init__(self, fault: UploadFault) -> None:
         super().__init__(fault.value)
         self.fault = fault
+
+
+class InQuarantine(Exception):
+    """All bytes arrived and no scanner has called them clean yet: nothing can be made of them until one has."""
+
+    code: ClassVar[str] = "IN_QUARANTINE"
+
+
+class QuotaExceeded(Exception):
+    """What people put into one vault themselves has its measure. Says what is used and what is allowed."""
+
+    code: ClassVar[str] = "QUOTA_EXCEEDED"
+
+    def __init__(self, used: tuple[int, int], allowed: tuple[int, int]) -> None:
+        super().__init__(f"{used} of {allowed}")
+        self.used_documents, self.used_bytes = used
+        self.allowed_documents, self.allowed_bytes = allowed
 
 
 class DocumentNotUsable(Exception):

@@ -107,6 +107,8 @@ class Upload(Record):
     """Bytes announced, perhaps arrived, not yet a document. Claimed once, or swept after `expires_at`.
 
     `wrapped_key` and `touched_at` are there from the first piece on, `blob` and `sealed_sha256` once all has arrived.
+    `verdict` is what a scanner made of it then (`vault.intake.uploads.Verdict`); while it is waiting, it is due to be
+    scanned at `scan_at`. Of an infected one neither bytes nor key are left.
 
     `sha256` is the keyed index of the announced digest: in clear it would name the paper to whoever has a copy.
     """
@@ -133,9 +135,13 @@ class Upload(Record):
     arrived_at: Mapped[datetime | None]
     claimed_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    verdict: Mapped[str | None]
+    scan_at: Mapped[datetime | None]
+    scans: Mapped[int] = mapped_column(default=0, server_default="0")
 
     __table_args__ = (
         Index("uploads_touched_at_idx", "touched_at", postgresql_where=sql_text("arrived_at IS NULL")),
+        Index("uploads_scan_at_idx", "scan_at", postgresql_where=sql_text("verdict = 'waiting'")),
     )
 
 
@@ -277,6 +283,16 @@ class AccessRequest(Record):
     requested_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     polled_at: Mapped[datetime | None]
+
+
+class VaultUsage(Record):
+    """How many files people put into one vault themselves, and of how many bytes. Counted by triggers alone."""
+
+    __tablename__ = "vault_usage"
+
+    subject_id: Mapped[UUID] = mapped_column(ForeignKey("subjects.id"), primary_key=True)
+    documents: Mapped[int]
+    bytes: Mapped[int] = mapped_column(BigInteger)
 
 
 class SealedNote(Record):

@@ -17,7 +17,6 @@ import orjson
 
 from api.gateway.documents import SHIPPED
 from api.settings.values import (
-    LOOPBACK,
     SettingsRefused,
     addresses,
     contact,
@@ -26,6 +25,8 @@ from api.settings.values import (
     flag,
     number,
     origins,
+    refuse_odd_address,
+    scanner,
     triple,
     version,
 )
@@ -33,6 +34,7 @@ from api.settings.witnesses import witnesses_in
 from auth.apps.registry import App, Apps, read_apps
 from auth.passkeys.models import KeyModels, read_models
 from auth.signing import KeyRefused, import_jwks
+from connectors.malware import Address
 from connectors.witnesses import Witness
 from store.embedded import Servers
 
@@ -66,7 +68,8 @@ class Settings:
     from a header. `servers`: real PostgreSQL servers; None means the embedded one. `clock_offset` moves the
     platform's clock for demonstrations and tests. `operations` holds the registered documents, which
     `trusted_documents` makes the only ones for the portal. `metrics`: address and port where figures are told;
-    nowhere when None. `cors_origins`: other origins whose apps may call from a browser.
+    nowhere when None. `cors_origins`: other origins whose apps may call from a browser. `scanner`: where clamd
+    listens. `content_url`: the origin of originals, at another host than `public_url`; empty: there is none.
     """
 
     data: Path
@@ -93,6 +96,8 @@ class Settings:
     push_contact: str = ""
     push_loopback: bool = False
     witnesses: tuple[Witness, ...] = ()
+    scanner: Address | None = None
+    content_url: str = ""
 
     @property
     def is_secure(self) -> bool:
@@ -142,6 +147,10 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_OPERATIONS": "Folder of registered documents (*.graphql); those of docs/clients by default.",
     "MOTLAN_CORS_ORIGINS": "Origins of browser apps that may call from elsewhere, comma-separated; none by default.",
     "MOTLAN_METRICS": "Address and port where /metrics is served, 127.0.0.1:9464 for instance; nowhere by default.",
+    "MOTLAN_SCANNER": "The malware scanner: the path of clamd's socket, or 127.0.0.1 and its port; none by default.",
+    "MOTLAN_CONTENT_URL": "Where originals are fetched, another host than MOTLAN_PUBLIC_URL's; none by default.",
+    "MOTLAN_ALLOW_NO_SCANNER": "1 lets production take papers no malware scanner has seen.",
+    "MOTLAN_ALLOW_ONE_ORIGIN": "1 lets production serve originals at MOTLAN_PUBLIC_URL.",
     "MOTLAN_ALLOW_EMBEDDED_DATABASE": "1 lets production keep its databases in the embedded server.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
@@ -193,8 +202,10 @@ def read_settings(
         push_contact=contact(given, "MOTLAN_PUSH_CONTACT"),
         push_loopback=flag(given, "MOTLAN_PUSH_LOOPBACK"),
         witnesses=witnesses_in(given.get("MOTLAN_WITNESSES")),
+        scanner=scanner(given, "MOTLAN_SCANNER"),
+        content_url=(given.get("MOTLAN_CONTENT_URL") or "").rstrip("/"),
     )
-    _refuse_odd_address(settings)
+    _refuse_odd_addresses(settings)
     if settings.production:
         _refuse_missing(given)
         _refuse_unfit_for_production(settings)
@@ -261,12 +272,19 @@ def _refuse_strangers(environ: Mapping[str, str]) -> None:
         )
 
 
-def _refuse_odd_address(settings: Settings) -> None:
-    parts = urlsplit(settings.public_url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
-        raise SettingsRefused("MOTLAN_PUBLIC_URL must be a bare http(s) address without a path")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise SettingsRefused("MOTLAN_PUBLIC_URL: plain HTTP is for this very machine only")
+def _refuse_odd_addresses(settings: Settings) -> None:
+    refuse_odd_address("MOTLAN_PUBLIC_URL", settings.public_url)
+    if settings.content_url:
+        refuse_odd_address("MOTLAN_CONTENT_URL", settings.content_url)
+        # Cookies know no ports: another port of the same host would be the same place to them.
+        if urlsplit(settings.content_url).hostname == urlsplit(settings.public_url).hostname:
+            raise SettingsRefused("MOTLAN_CONTENT_URL must be at another host than MOTLAN_PUBLIC_URL")
+
+
+_EITHER = (
+    ("MOTLAN_SCANNER", "MOTLAN_ALLOW_NO_SCANNER", "and papers are judged by their content alone"),
+    ("MOTLAN_CONTENT_URL", "MOTLAN_ALLOW_ONE_ORIGIN", "and originals come from the public address"),
+)
 
 
 def _refuse_missing(given: Mapping[str, str]) -> None:
@@ -280,11 +298,16 @@ def _refuse_missing(given: Mapping[str, str]) -> None:
             "missing in production: DATABASE_URL and the four beside it; or, for a small place,"
             " MOTLAN_ALLOW_EMBEDDED_DATABASE=1"
         )
+    for name, allowed, without in _EITHER:
+        if not given.get(name) and not flag(given, allowed):
+            raise SettingsRefused(f"missing in production: {name}; or {allowed}=1, {without}")
 
 
 def _refuse_unfit_for_production(settings: Settings) -> None:
     if not settings.is_secure:
         raise SettingsRefused("MOTLAN_PUBLIC_URL must be https in production: a reverse proxy ends TLS")
+    if settings.content_url.startswith("http:"):
+        raise SettingsRefused("MOTLAN_CONTENT_URL must be https in production")
     if settings.clock_offset:
         raise SettingsRefused("MOTLAN_CLOCK_OFFSET_SECONDS is refused in production: take it away")
     if settings.push_loopback:

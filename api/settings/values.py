@@ -4,6 +4,9 @@ import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from connectors.malware import Address, read_address
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -49,6 +52,23 @@ def endpoint(given: Mapping[str, str], name: str) -> tuple[str, int] | None:
     if not 0 < number < 2**16:
         raise SettingsRefused(f"{name} must be an address and a port, such as 127.0.0.1:9464")
     return str(address), number
+
+
+def scanner(given: Mapping[str, str], name: str) -> Address | None:
+    try:
+        return read_address(value) if (value := given.get(name)) else None
+    except ValueError:
+        raise SettingsRefused(
+            f"{name} must be the path of clamd's socket, or its port on this machine such as 127.0.0.1:3310"
+        ) from None
+
+
+def refuse_odd_address(name: str, url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+        raise SettingsRefused(f"{name} must be a bare http(s) address without a path")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise SettingsRefused(f"{name}: plain HTTP is for this very machine only")
 
 
 def origins(given: Mapping[str, str], name: str) -> frozenset[str]:

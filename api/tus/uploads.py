@@ -23,9 +23,9 @@ from resolvers.citizen.depositing import CreateUploadInput, announce
 from resolvers.context import Context, House
 from store.identifiers import new_id
 from vault.errors import UploadFault, UploadRefused
-from vault.intake.arrivals import Piece, end_upload, receive
+from vault.intake.arrivals import Piece, end_upload, receive, standing
 from vault.intake.legs import Dock, settle
-from vault.intake.uploads import PATIENCE, Ticket, find_ticket
+from vault.intake.uploads import PATIENCE, Ticket, Verdict, find_ticket
 
 UPLOAD_STATUS: Final[Mapping[UploadFault, int]] = {
     UploadFault.EXPIRED: 410,
@@ -40,6 +40,16 @@ UPLOAD_STATUS: Final[Mapping[UploadFault, int]] = {
     UploadFault.CHECKSUM: 460,
 }
 """Other faults are of the content: 422. 423 and 460 are tus's."""
+
+STATE: Final = "Upload-State"
+"""What became of bytes that are all there. Clients that do not know it learn it from `addDocument`."""
+
+_STATES: Final[Mapping[Verdict, str]] = {
+    Verdict.WAITING: "IN_QUARANTINE",
+    Verdict.CLEAN: "ACCEPTED",
+    Verdict.UNSCANNED: "ACCEPTED",
+    Verdict.INFECTED: "REFUSED",
+}
 
 _ALLOWED: Final = "OPTIONS, HEAD, PATCH, PUT, DELETE"
 
@@ -162,7 +172,8 @@ class _Uploads:
 
     async def _tell(self, request: Request, ticket: Ticket, body: Body) -> Response:
         reached = await settle(self._dock, ticket, asked=True)
-        return self._progress(200, ticket, reached, {"Upload-Length": str(ticket.size_bytes)})
+        told = {"Upload-Length": str(ticket.size_bytes), **await self._state(ticket, reached)}
+        return self._progress(200, ticket, reached, told)
 
     async def _append(self, request: Request, ticket: Ticket, body: Body) -> Response:
         if request.headers.get("content-type") != headers.PIECE:
@@ -174,19 +185,24 @@ class _Uploads:
             headers.checksum(request),
         )
         reached = await receive(self._dock, ticket, piece)
-        return self._progress(204, ticket, reached)
+        return self._progress(204, ticket, reached, await self._state(ticket, reached))
 
     async def _replace(self, request: Request, ticket: Ticket, body: Body) -> Response:
         """All of it at once, or nothing."""
         size = headers.content_length(request)
         if size not in (None, ticket.size_bytes):
             raise UploadRefused(UploadFault.SIZE)
-        await receive(self._dock, ticket, Piece(0, body.pieces(), size, resumable=False))
-        return json_answer({"received": True}, 201)
+        reached = await receive(self._dock, ticket, Piece(0, body.pieces(), size, resumable=False))
+        return json_answer({"received": True}, 201, headers=await self._state(ticket, reached))
 
     async def _end(self, request: Request, ticket: Ticket, body: Body) -> Response:
         await end_upload(self._dock, ticket)
         return _empty(204)
+
+    async def _state(self, ticket: Ticket, reached: int) -> Mapping[str, str]:
+        """Once all bytes are there: whether anything can be made of them."""
+        known = await standing(self._dock, ticket) if reached == ticket.size_bytes else None
+        return {} if known is None else {STATE: _STATES[known]}
 
     def _progress(
         self, status: int, ticket: Ticket, reached: int, more: Mapping[str, str] | None = None

@@ -20,7 +20,7 @@ ASKED: Final = ", ".join((
 SHOWN: Final = ", ".join((
     "DPoP-Nonce", "WWW-Authenticate", "X-Request-Id", "Retry-After", "ETag", "Location", "Content-Range",
     "Content-Disposition", "Accept-Ranges", "Tus-Resumable", "Tus-Version", "Tus-Extension", "Tus-Max-Size",
-    "Tus-Checksum-Algorithm", "Upload-Offset", "Upload-Length", "Upload-Expires",
+    "Tus-Checksum-Algorithm", "Upload-Offset", "Upload-Length", "Upload-Expires", "Upload-State",
 ))  # fmt: skip
 """Headers of an answer it may read."""
 KEPT_SECONDS: Final = 600

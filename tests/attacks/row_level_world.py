@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from auth.records import (
     Account,
     AppRequest,
+    ContentPass,
     KeyCeremony,
     KeyEnrolment,
     LoginState,
@@ -72,6 +73,7 @@ from vault.records import (
     SubjectObject,
     Upload,
     UploadLeg,
+    VaultUsage,
 )
 
 AT = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -149,6 +151,7 @@ def people() -> list[Row]:
         row(KeyEnrolment, officer_id=ID["officer_a"]),
         row(KeyCeremony, purpose="add"),
         row(System, id=ID["officer_a"]),
+        row(ContentPass, session_id=ID["lan_session"], target="/x"),
         row(LoginState),
         row(NumberTry, caller_id=ID["lan"], asking="party"),
         mandate("lan", "child"),
@@ -256,6 +259,7 @@ def the_rest() -> list[Row]:
         row(Shredding, subject_id=ID["child"], article="x"),
         *sent(),
         upload("officer_a"),
+        *(row(VaultUsage, subject_id=ID[who]) for who in ("lan", "minh")),
         row(OutboxMessage),
         row(FeedEnds, one=True),
         row(Checkpoint, size=7, published=True),

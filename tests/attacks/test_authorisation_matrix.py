@@ -50,6 +50,7 @@ NEVER: Mapping[str, str] = {
             "ObjectUndeclared",
             "ConsentStale",
             "ConsentOutstanding",
+            "QuotaExceeded",
         )
         for one in ("path", "retryAfterSeconds")
     },

@@ -80,6 +80,7 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
     ),
     "uploads": ("created_by", {"lan": {"lan"}, "officer_a": {"officer_a"}}),
     "upload_legs": ("upload_id", {}),
+    "vault_usage": ("subject_id", {"lan": {"lan"}, "minh": {"minh"}}),
     "consents": ("id", {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}}),
     "consent_events": (
         "consent_id",
@@ -123,7 +124,7 @@ OF_THE_LOG = {"cosignatures", "head_roots", "head_leaves", "head_nodes", "log_pu
 """What the log says of itself to anybody who asks by name: hashes, counts, signatures, times."""
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
-    *("passkeys", "key_enrolments", "key_ceremonies"),
+    *("passkeys", "key_enrolments", "key_ceremonies", "content_passes"),
     *("outbox", "shreddings", "number_tries", "systems", "share_openings"),
 }
 NAMES = {str(value): label for label, value in ID.items()} | {

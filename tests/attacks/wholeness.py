@@ -86,6 +86,12 @@ LOOSE: Final[dict[str, str]] = {
         (SELECT FROM document_versions v WHERE v.id::text = item ->> 'version')""",
     "the document a claimed upload became": """SELECT id FROM uploads u WHERE claimed_at IS NOT NULL
         AND NOT EXISTS (SELECT FROM document_versions v WHERE v.id = u.id)""",
+    "somebody who called it clean": """SELECT id FROM uploads WHERE claimed_at IS NOT NULL
+        AND verdict NOT IN ('clean', 'unscanned')""",
+    "the papers its vault is charged with": """SELECT u.subject_id FROM vault_usage u WHERE (u.documents, u.bytes) <>
+        (SELECT count(*), coalesce(sum(v.size_bytes), 0)
+            FROM document_versions v JOIN documents d ON d.id = v.document_id
+            WHERE v.subject_id = u.subject_id AND d.origin = 'self' AND v.blob IS NOT NULL)""",
     "everything a submission brings": """SELECT id FROM dossiers WHERE status > 0 AND
         (code IS NULL OR submitted_at IS NULL)""",
     "the log line of a submission": """SELECT id FROM dossiers d WHERE code IS NOT NULL AND NOT EXISTS

@@ -42,6 +42,8 @@ PRODUCTION = {
     "MOTLAN_REGISTERS_ISSUER": "https://bus.example.gov.vn",
     "MOTLAN_REGISTERS_AUDIENCE": "urn:motlan",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1",
+    "MOTLAN_ALLOW_NO_SCANNER": "1",
+    "MOTLAN_ALLOW_ONE_ORIGIN": "1",
 }
 
 
@@ -211,7 +213,7 @@ async def test_clocks_more_than_five_seconds_apart_are_refused(
 
     monkeypatch.setattr(api.app, "_clock", moved(CLOCKS_APART - timedelta(seconds=1)))
     async with opened(furnished) as platform:
-        assert await _ready(platform) == (200, {"status": "ready"})
+        assert await _ready(platform) == (200, {"status": "ready", "scanner": "none"})
     monkeypatch.setattr(api.app, "_clock", moved(CLOCKS_APART + timedelta(seconds=2)))
     told = await refusal(furnished)
     assert re.fullmatch(

@@ -84,7 +84,7 @@ async def running(installation: Path) -> AsyncIterator[str]:
 
 async def test_a_platform_started_again_serves_what_it_had(running: str) -> None:
     async with httpx2.AsyncClient(trust_env=False) as browser:
-        assert (await browser.get(f"{running}/readyz")).json() == {"status": "ready"}
+        assert (await browser.get(f"{running}/readyz")).json() == {"status": "ready", "scanner": "none"}
         query = {"query": "{ procedures(first: 1) { edges { node { code } } } }"}
         answer = await browser.post(f"{running}/graphql", json=query)
         assert answer.json()["data"]["procedures"]["edges"]
@@ -226,7 +226,7 @@ async def test_keys_are_rotated_and_retired_beside_a_running_platform(
         assert key.generation == 2
     await keys.close()
     async with httpx2.AsyncClient(trust_env=False) as browser:
-        assert (await browser.get(f"{running}/readyz")).json() == {"status": "ready"}
+        assert (await browser.get(f"{running}/readyz")).json() == {"status": "ready", "scanner": "none"}
 
 
 async def test_a_person_is_shredded_on_demand_and_stays_so_after_a_restore(

@@ -405,7 +405,7 @@ async def test_words_come_in_the_language_asked_for(stage: Stage) -> None:
 async def test_health_keys_and_log_are_published(stage: Stage) -> None:
     browser = stage.anybody().browser
     assert (await browser.get(f"{ORIGIN}/healthz")).json() == {"status": "ok"}
-    assert (await browser.get(f"{ORIGIN}/readyz")).json() == {"status": "ready"}
+    assert (await browser.get(f"{ORIGIN}/readyz")).json() == {"status": "ready", "scanner": "none"}
     keys = (await browser.get(f"{ORIGIN}/.well-known/jwks.json")).json()["keys"]
     assert [set(key) for key in keys] == [{"kty", "crv", "x", "y", "kid", "alg", "use"}]
     assert (await browser.get(f"{ORIGIN}/log/checkpoint")).status_code == 404

@@ -42,6 +42,8 @@ SOUND = {
     "MOTLAN_OFFICER_KEYS": "/etc/motlan/officer-keys.json",
     "MOTLAN_REGISTERS_JWKS": "/etc/motlan/registers.json",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1",
+    "MOTLAN_SCANNER": "/run/clamav/clamd.ctl",
+    "MOTLAN_CONTENT_URL": "https://files.example.gov.vn",
     **{name: f"postgresql://{name.lower()}@db/x" for name in FIVE},
 }
 
@@ -93,6 +95,16 @@ NEEDED = (
 )
 
 REFUSED: list[tuple[dict[str, str], str]] = [
+    ({"MOTLAN_SCANNER": ""}, "MOTLAN_ALLOW_NO_SCANNER=1"),
+    ({"MOTLAN_SCANNER": "", "MOTLAN_ALLOW_NO_SCANNER": "0"}, "missing in production: MOTLAN_SCANNER"),
+    *(
+        ({"MOTLAN_SCANNER": odd}, "MOTLAN_SCANNER must be")
+        for odd in ("clamd", "10.0.0.7:3310", "127.0.0.1:x")
+    ),
+    ({"MOTLAN_CONTENT_URL": ""}, "MOTLAN_ALLOW_ONE_ORIGIN=1"),
+    ({"MOTLAN_CONTENT_URL": "https://kho.example.gov.vn:444"}, "at another host than MOTLAN_PUBLIC_URL"),
+    ({"MOTLAN_CONTENT_URL": "http://localhost"}, "MOTLAN_CONTENT_URL must be https"),
+    ({"MOTLAN_CONTENT_URL": "https://files.example.gov.vn/x"}, "MOTLAN_CONTENT_URL must be a bare"),
     *(({name: ""}, f"missing in production, set each: {name}") for name in NEEDED if name not in TRIPLES),
     (dict.fromkeys(IDENTITY, ""), f"missing in production, set each: {', '.join(IDENTITY)}"),
     (dict.fromkeys(REGISTERS, ""), f"missing in production, set each: {', '.join(REGISTERS)}"),

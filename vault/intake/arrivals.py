@@ -13,10 +13,12 @@ from uuid import UUID
 
 from sqlalchemy import delete
 
+from auth.errors import NotFound
 from vault.errors import BlobMissing, StorageFailed, TamperedContent, UploadFault, UploadRefused
 from vault.intake import inspection as intake
 from vault.intake.legs import Dock, Leg, begin_leg, close_leg, drop_legs, legs_of, locked, plaintext, settle
-from vault.intake.uploads import Ticket, content_index
+from vault.intake.quarantine import LEASE, examine
+from vault.intake.uploads import Ticket, Verdict, content_index
 from vault.records import Upload, UploadLeg
 from vault.safe import Safe
 from vault.sealing.blobs import new_name
@@ -54,16 +56,35 @@ class Piece:
 
 
 async def receive(dock: Dock, ticket: Ticket, piece: Piece) -> int:
-    """Take a piece in; returns how far the upload has got. With its last byte it is judged and has arrived.
+    """Take a piece in; returns how far the upload has got. With its last byte it is judged, has arrived, and is
+    scanned: `standing` says how that ended.
 
     Raises NotFound and UploadRefused. A piece of a wrong length or checksum leaves what came before it; one of
     which nothing could come (ALREADY_ARRIVED, BUSY, OFFSET, TOO_MANY_PIECES, EXPIRED) changes nothing; any other
-    fault is the whole's, of which then nothing is kept. StorageFailed leaves what came before the piece.
+    fault is the whole's, of which then nothing is kept, INFECTED among them. StorageFailed leaves what came before
+    the piece.
     """
     if piece.start + (piece.size_bytes or 0) > ticket.size_bytes:
         raise UploadRefused(UploadFault.SIZE)
     await settle(dock, ticket)
     leg = await begin_leg(dock, ticket, piece.start, anew=not piece.resumable)
+    reached = await _taken(dock, ticket, piece, leg)
+    # Committed and in quarantine: whatever ends us here, that is where it stays.
+    if reached == ticket.size_bytes and await examine(dock, ticket.upload) is Verdict.INFECTED:
+        raise UploadRefused(UploadFault.INFECTED)
+    return reached
+
+
+async def standing(dock: Dock, ticket: Ticket) -> Verdict | None:
+    """What is known of the upload's bytes; None while they are not all there. Raises NotFound."""
+    async with dock.database.reading(ticket.actor) as tx:
+        row = await tx.get(Upload, ticket.upload)
+    if row is None:
+        raise NotFound
+    return Verdict(row.verdict) if row.verdict is not None else None
+
+
+async def _taken(dock: Dock, ticket: Ticket, piece: Piece, leg: Leg) -> int:
     try:
         return await _take(dock, ticket, piece, leg)
     except (UploadRefused, TamperedContent, BlobMissing, StorageFailed) as refused:
@@ -222,4 +243,7 @@ async def _record(dock: Dock, ticket: Ticket, whole: _Whole) -> None:
             raise UploadRefused(UploadFault.BUSY)
         await tx.execute(delete(UploadLeg).where(UploadLeg.upload_id == ticket.upload))
         row.arrived_at, row.blob, row.sealed_sha256 = now, whole.blob, whole.sealed_sha256
+        row.verdict = Verdict.UNSCANNED
+        if dock.safe.scanner is not None:
+            row.verdict, row.scan_at = Verdict.WAITING, now + LEASE
         await tx.flush()

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -21,8 +22,9 @@ from auth.facts import SubjectFacts, UploadFacts
 from auth.policy import Action, require
 from store.database import Actor, Tx
 from store.identifiers import new_id
-from vault.errors import UploadFault, UploadRefused
+from vault.errors import InQuarantine, UploadFault, UploadRefused
 from vault.intake import inspection as intake
+from vault.intake.quota import check_room
 from vault.records import Upload
 from vault.safe import Safe
 from vault.sealing.keys import Keys
@@ -39,6 +41,17 @@ MOST_OPEN_BYTES: Final = 1024 * 1024 * 1024
 
 UNCLAIMED_NUMBER: Final = 0
 """The version number an upload's key is wrapped for until it is claimed."""
+
+
+class Verdict(StrEnum):
+    """What is known of bytes that arrived. Only CLEAN and UNSCANNED become documents."""
+
+    WAITING = "waiting"
+    """In quarantine: no scanner has called them clean."""
+    CLEAN = "clean"
+    INFECTED = "infected"
+    UNSCANNED = "unscanned"
+    """No scanner is configured: judged by their content alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +126,15 @@ def content_index(keys: Keys, subject: UUID, sha256: bytes) -> bytes:
 async def create_upload(
     tx: Tx, caller: Caller, announcement: Announcement, safe: Safe, now: datetime
 ) -> Announced:
-    """Announce an upload. Raises UploadRefused(MEDIA_TYPE, EMPTY, TOO_LARGE, DIGEST, TOO_MANY_OPEN) and what the
-    policy does."""
+    """Announce an upload. Raises UploadRefused(MEDIA_TYPE, EMPTY, TOO_LARGE, DIGEST, TOO_MANY_OPEN), QuotaExceeded
+    and what the policy does."""
     require(caller, Action.CREATE_UPLOAD, SubjectFacts(announcement.subject))
     intake.check_announcement(announcement.media_type, announcement.size_bytes)
     if len(announcement.sha256) != hashlib.sha256().digest_size:
         raise UploadRefused(UploadFault.DIGEST)
-    await _check_room(tx, caller, announcement.size_bytes, now)
+    if caller.kind is CallerKind.CITIZEN:
+        await check_room(tx, announcement.subject, announcement.size_bytes, safe.quota)
+    await _check_open(tx, caller, announcement.size_bytes, now)
     announced = Announced(new_id(), secrets.token_urlsafe(32), now + LIFETIME)
     row = {
         "id": announced.id,
@@ -162,13 +177,17 @@ async def find_ticket(tx: Tx, caller: Caller, upload: UUID, secret: str, now: da
 async def claim(tx: Tx, caller: Caller, upload: UUID, now: datetime) -> Claimed:
     """Take an arrived upload for a document, once. Part of the deposit's transaction.
 
-    Raises NotFound, UploadRefused(NOT_ARRIVED, ALREADY_CLAIMED, EXPIRED).
+    Raises NotFound, UploadRefused(NOT_ARRIVED, ALREADY_CLAIMED, EXPIRED, INFECTED), InQuarantine.
     """
     row = await _locked(tx, caller, upload)
     if row.claimed_at is not None:
         raise UploadRefused(UploadFault.ALREADY_CLAIMED)
     if row.expires_at <= now:
         raise UploadRefused(UploadFault.EXPIRED)
+    if row.verdict == Verdict.INFECTED:
+        raise UploadRefused(UploadFault.INFECTED)
+    if row.verdict == Verdict.WAITING:
+        raise InQuarantine
     if row.subject_id is None or row.blob is None or row.sealed_sha256 is None or row.wrapped_key is None:
         raise UploadRefused(UploadFault.NOT_ARRIVED)
     await _update(tx, upload, claimed_at=now)
@@ -188,7 +207,7 @@ async def claim(tx: Tx, caller: Caller, upload: UUID, now: datetime) -> Claimed:
     )
 
 
-async def _check_room(tx: Tx, caller: Caller, size_bytes: int, now: datetime) -> None:
+async def _check_open(tx: Tx, caller: Caller, size_bytes: int, now: datetime) -> None:
     # Announcements at once would each find room for itself.
     lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
     await tx.execute(lock, {"name": f"uploads\n{caller.id}"})

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from resolvers.connections import global_id
 from tests.attacks.matrix.acts import Act, on
 from tests.attacks.matrix.planted import Values, has, like
 from tests.attacks.matrix.world import (
     DRAWING,
+    DRAWING_TYPE,
     LAND,
     LAND_TYPE,
     PERMIT,
@@ -15,6 +17,7 @@ from tests.attacks.matrix.world import (
     QUESTION,
     Planted,
 )
+from vault.safe import PER_SUBJECT
 
 STALE = "0" * 64
 
@@ -31,6 +34,18 @@ def refusals(planted: Planted, birth_notice: str) -> Mapping[str, Act]:
         "requirement": LAND,
         "onBehalfOf": planted.id("Subject", "owner"),
     }
+    full = {
+        **upload,
+        "type": DRAWING_TYPE,
+        "requirement": DRAWING,
+        "onBehalfOf": global_id("Subject", planted.newborn),
+    }
+    measure = {
+        "usedDocuments": PER_SUBJECT.documents,
+        "allowedDocuments": PER_SUBJECT.documents,
+        "usedMegabytes": 1,
+        "allowedMegabytes": PER_SUBJECT.bytes // 1_000_000,
+    }
     opening = {
         "procedure": PERMIT,
         "agency": planted.id("Agency", "own"),
@@ -42,6 +57,7 @@ def refusals(planted: Planted, birth_notice: str) -> Mapping[str, Act]:
     stale, agreed = {"consent": {"noticeSha256": STALE}}, {"consent": {"noticeSha256": birth_notice}}
     return {
         "createUpload AlreadyHeld": _refused("AlreadyHeld", "createUpload", upload, {"requirement": LAND}),
+        "createUpload QuotaExceeded": _refused("QuotaExceeded", "createUpload", full, measure),
         "submitDossier EvidenceMissing": _refused(
             "EvidenceMissing",
             "submitDossier",

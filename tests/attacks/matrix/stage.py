@@ -24,7 +24,8 @@ those are restored."""
 TABLES = [table.name for table in Record.metadata.sorted_tables if table.name not in UNCOUNTED]
 """Parents before children."""
 
-TELLING = "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'tell_insert'"
+TELLING = """SELECT tgrelid::regclass::text, tgname FROM pg_trigger
+    WHERE tgname IN ('tell_insert', 'count_usage')"""
 
 Print = Mapping[str, tuple[int, int]]
 """How many rows each table has, and a sum over all they hold."""
@@ -53,8 +54,8 @@ class Stage:
             for name in TABLES:
                 await connection.execute(text(f"CREATE TABLE kept.{name} AS TABLE {name}"))
             # What is restored is no change.
-            for (name,) in (await connection.execute(text(TELLING))).all():
-                await connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER tell_insert"))
+            for name, trigger in (await connection.execute(text(TELLING))).all():
+                await connection.execute(text(f"ALTER TABLE {name} DISABLE TRIGGER {trigger}"))
         self.kept = await self.fingerprint()
 
     async def restore(self) -> None:

@@ -53,7 +53,8 @@ from vault.permission.limits import Limits
 from vault.permission.notice import notice
 from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
-from vault.safe import Safe
+from vault.records import VaultUsage
+from vault.safe import PER_SUBJECT, Safe
 from vault.sharing.shares import NewShare, create_share
 from vault.subjects import PERSON, Profile, enrol, number_index
 
@@ -217,10 +218,15 @@ async def plant(
         await ledger.seal(tx, LogSigner("matrix", Ed25519PrivateKey.generate()), now)
     dossiers |= {"birth": births[1]}
     versions = await place.rows("SELECT id, version FROM dossiers")
+    ((newborn,),) = await place.rows(
+        "SELECT subject_id FROM mandates WHERE evidence LIKE 'dossier:%' LIMIT 1"
+    )
+    async with owner.begin() as connection:
+        await connection.execute(
+            insert(VaultUsage).values(subject_id=newborn, documents=PER_SUBJECT.documents, bytes=1)
+        )
     return Planted(
-        newborn=(await place.rows("SELECT subject_id FROM mandates WHERE evidence LIKE 'dossier:%' LIMIT 1"))[
-            0
-        ][0],
+        newborn=newborn,
         versions={name: dict(versions)[one] for name, one in dossiers.items()},
         lists=await _lists(place, people),
         place=place,
