@@ -21,6 +21,7 @@ dossiers.json         hồ sơ, biểu mẫu, căn cứ, yêu cầu, quyết đ�
 mandates.json         quyền đại diện / who acts for whom
 notices.json          thông báo / what you were told
 access-log.json       ai đã xem gì / who looked at what
+access-log.csv        như trên, cho bảng tính / the same, for a spreadsheet
 manifest.json         SHA-256 của mọi tệp, và những gì không mở được / SHA-256 of every entry, and what did not open
 
 "fault" nói vì sao thiếu: UNREADABLE (không xác thực được), MISSING (mất tệp), LATER (đến sau; hãy tải lại).

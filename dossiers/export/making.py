@@ -20,7 +20,20 @@ from auth.sessions import own_sessions
 from dossiers.case import Office
 from dossiers.export.archive import Archive, Entry
 from dossiers.export.leaflet import LEAFLET
-from dossiers.export.sections import PAGE, SECTIONS, VERSIONS, Asked, Section, devices, page, profile
+from dossiers.export.sections import (
+    LOG,
+    LOG_COLUMNS,
+    PAGE,
+    SECTIONS,
+    VERSIONS,
+    Asked,
+    Section,
+    devices,
+    log_cells,
+    page,
+    profile,
+)
+from dossiers.export.tables import MARK, line
 from store.database import Actor, Database, Tx
 from vault.errors import BlobMissing, TamperedContent
 from vault.export.papers import Original, originals
@@ -92,6 +105,9 @@ class Making:
             async with aclosing(self._list(section)) as listed:
                 async for piece in listed:
                     yield piece
+        async with aclosing(self._table()) as listed:
+            async for piece in listed:
+                yield piece
         yield self._put("manifest.json", self._manifest())
         self.archive.finish()
         yield self.archive.taken()
@@ -144,6 +160,23 @@ class Making:
             if len(rows) < PAGE:
                 break
         self.archive.write(b"\n]\n")
+        yield self._ended()
+
+    async def _table(self) -> AsyncGenerator[bytes, None]:
+        """The log once more, for whoever opens it in a spreadsheet."""
+        self.archive.start("access-log.csv")
+        self.archive.write(MARK.encode() + line(LOG_COLUMNS))
+        after: Any = None
+        while True:
+            async with self._reading() as tx:
+                rows = await page(tx, LOG, self.asked, after)
+            for row in rows:
+                self.archive.write(line(log_cells(row)))
+                after = row["id"]
+            if ready := self.archive.taken():
+                yield ready
+            if len(rows) < PAGE:
+                break
         yield self._ended()
 
     def _file(self, version: Any) -> dict[str, Any]:

@@ -178,7 +178,31 @@ def _line(row: UsageRow) -> Told:
     }
 
 
+def log_cells(told: Told) -> list[str | int | None]:
+    """A row of the log as a line of a table, under `LOG_COLUMNS`."""
+    agency = told["agency"] or {}
+    return [
+        told["at"].isoformat(),
+        told["kind"],
+        told["by"],
+        agency.get("code"),
+        agency.get("name"),
+        str(told["dossier"]) if told["dossier"] else None,
+        told["purpose"],
+        told["legalBasis"],
+        told["article"],
+        "; ".join(told["claims"]),
+        told["outcome"],
+        told["logIndex"],
+    ]
+
+
+LOG_COLUMNS: Final = (
+    *("at", "kind", "by", "agencyCode", "agency", "dossier", "purpose", "legalBasis", "article", "claims"),
+    *("outcome", "logIndex"),
+)
 VERSIONS: Final = Section("versions", _versions)
+LOG: Final = Section("access-log", _usage, ("agency",))
 SECTIONS: Final = (
     Section("documents", _documents, ("issuer",)),
     VERSIONS,
@@ -189,6 +213,6 @@ SECTIONS: Final = (
     Section("dossiers", _dossiers, ("agency",)),
     Section("mandates", _mandates),
     Section("notices", _notices),
-    Section("access-log", _usage, ("agency",)),
+    LOG,
 )
 """Of all of them the log is last: it tells of this export too."""

@@ -1,5 +1,6 @@
 """Everything kept about a person in one file, over HTTP: once, soon, in the session that asked, and told of."""
 
+import csv
 import io
 import json
 from datetime import timedelta
@@ -67,6 +68,8 @@ async def keep(person: Person, pages: int = 1) -> bytes:
 async def test_a_person_gets_all_of_a_decided_filing(stage: Stage) -> None:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     dossier, _ = await issued_permit(me, officer)
+    async with stage.owner.begin() as connection:
+        await connection.execute(text("UPDATE agencies SET name_vi = '=' || name_vi"))
     file = await export(me)
     assert file.testzip() is None
     assert read(file, "manifest.json")["faults"] == []
@@ -91,6 +94,11 @@ async def test_a_person_gets_all_of_a_decided_filing(stage: Stage) -> None:
     logged = read(file, "access-log.json")
     assert {one["kind"] for one in logged} == {one["kind"] for one in await usage(me)}
     assert logged[0]["kind"] == "data.exported"
+    table = list(csv.DictReader(io.StringIO(file.read("access-log.csv").decode("utf-8-sig"), newline="")))
+    assert [(one["kind"], one["at"][:19]) for one in table] == [
+        (one["kind"], one["at"][:19]) for one in logged
+    ]
+    assert {one["agency"][:2] for one in table if one["agency"]} == {"'="}
     assert {one["code"] for one in read(file, "notices.json")} >= {"submitted", "processed", "data_exported"}
 
 
