@@ -123,3 +123,20 @@ class Chronicle:
             return answer.content
 
         return lambda url: asyncio.run_coroutine_threadsafe(get(url), loop).result(30)
+
+    async def rewrite(self, *statements: str) -> None:
+        """As who holds database and key: change the lines, forget every leaf and head, seal and sign it all anew."""
+        await self.tamper(
+            *statements,
+            *(f"DELETE FROM {table}" for table in OF_THE_TREE),
+            "DELETE FROM ledger WHERE kind LIKE 'log.%'",
+            "UPDATE ledger SET log_index = NULL, subject_count = NULL, previous = NULL, form = NULL",
+        )
+        await self.seal()
+        await self.cover()
+
+
+OF_THE_TREE = (
+    *("cosignatures", "checkpoints", "log_leaves", "log_nodes"),
+    *("subject_heads", "head_roots", "head_leaves", "head_nodes"),
+)

@@ -629,7 +629,7 @@ def _check_subject(
         chains.meet(line, leaf)
         last = index
         if stated is not None and index < stated["size"]:
-            covered = chains.heads[given["subject"]]
+            covered = chains.heads.get(given["subject"])
     count = len(given["lines"])
     if stated is None or given["path"] is None:
         # Said of somebody the log wrote nothing about until a moment ago; or by a log that hides it all.

@@ -39,6 +39,7 @@ class Memory:
         try:
             fcntl.flock(self._hold, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._hold.close()
             raise DataRefused(f"another witness serves {folder}") from None
 
     def close(self) -> None:
