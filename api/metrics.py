@@ -29,11 +29,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.journal import log_fault
 from api.work import Loops
 from auth.caller import LOOP
+from dossiers.clock import local_day
 from store import ledger, outbox
 from store.database import Database
 from store.log import pulse
 from store.records import MOST_COUNTED
 from vault.intake.quarantine import Waiting, quarantine_backlog
+from vault.permission.erasure import count_late
 from vault.sweeping import count_open_uploads
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0)
@@ -134,6 +136,7 @@ def metrics_app(metrics: Metrics, loops: Loops, work: Database, now: Callable[[]
                 waiting = await outbox.backlog(tx, now())
                 unsealed = await ledger.count_unsealed(tx)
                 uploads = await count_open_uploads(tx, now())
+                erasures = await count_late(tx, local_day(now()))
                 silences = await pulse.silences(tx)
                 held = await quarantine_backlog(tx, MOST_COUNTED)
         except Exception as error:  # whatever keeps us from the database, the other figures are told
@@ -141,6 +144,7 @@ def metrics_app(metrics: Metrics, loops: Loops, work: Database, now: Callable[[]
             standing.lost()
         else:
             standing.rows(waiting, unsealed, uploads)
+            standing.erasures(erasures)
             standing.silences(silences)
             standing.quarantine(held, now())
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
@@ -168,6 +172,7 @@ class _Standing:
             "Since the sealing loop (log) or a witness was heard of.",
             ("source",),
         )
+        self._erasures = gauge("motlan_erasures_late", f"Erasures whose day has passed unanswered, {_UP_TO}.")
         self._uploads = gauge("motlan_uploads_open", f"Uploads announced and not used, {_UP_TO}.")
         self._held = gauge("motlan_quarantine_uploads", f"Uploads in quarantine, {_UP_TO}.")
         self._held_for = gauge(
@@ -185,6 +190,9 @@ class _Standing:
         self._oldest.set(waiting.oldest_seconds)
         self._unsealed.set(unsealed)
         self._uploads.set(uploads)
+
+    def erasures(self, late: int) -> None:
+        self._erasures.set(late)
 
     def silences(self, found: Iterable[pulse.Silence]) -> None:
         self._silent.clear()

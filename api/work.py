@@ -32,6 +32,7 @@ from connectors.errors import PushRefused, ScannerSilent
 from connectors.push import Sent
 from connectors.witnesses import Witnesses
 from dossiers.desk.flags import flag_reliant, reliant_dossiers
+from dossiers.duties.erasures import end_data_life, escalate_erasures
 from dossiers.evidence.probes import Told, take_answer
 from dossiers.evidence.retries import ask_again, put_off, waiting_dossiers
 from dossiers.evidence.withdrawals import lose_basis
@@ -57,6 +58,7 @@ RETRY_SECONDS: Final = 5.0
 SCAN_SECONDS: Final = 5.0
 SWEEP_SECONDS: Final = 3600.0
 EXPIRE_SECONDS: Final = 60.0
+ESCALATE_SECONDS: Final = 600.0
 AGAIN_SECONDS: Final = 2.0
 LEASE_SECONDS: Final = 60
 BATCH: Final = 20
@@ -104,6 +106,7 @@ class Loops:
             ("scan", SCAN_SECONDS, scan_quarantine),
             ("sweep", SWEEP_SECONDS, sweep),
             ("expire", EXPIRE_SECONDS, expire_uploads),
+            ("escalate", ESCALATE_SECONDS, escalate),
         )
         self.failing: set[str] = set()
         """Loops whose last round failed."""
@@ -222,6 +225,12 @@ async def sweep(tools: Tools) -> bool:
     return False
 
 
+async def escalate(tools: Tools) -> bool:
+    """Tell of erasures that are late; whether there were any."""
+    async with tools.work.writing(LOOP.actor) as tx:
+        return await escalate_erasures(tx, tools.now())
+
+
 async def expire_uploads(tools: Tools) -> bool:
     """End uploads whose day is over or that fell silent, and give back their space; whether there were any."""
     blobs, now = tools.house.office.safe.blobs, tools.now()
@@ -309,6 +318,13 @@ async def _lose_basis(tools: Tools, payload: Mapping[str, Any]) -> None:
         await lose_basis(tx, caller, one.dossier, consent, house.office, tools.now())
 
 
+async def _end_data_life(tools: Tools, payload: Mapping[str, Any]) -> None:
+    async with tools.house.database.reading(ANONYMOUS.actor) as tx:
+        caller = await in_place_of(tx, UUID(payload["subject"]), tools.now())
+    async with tools.house.database.writing(caller.actor) as tx:
+        await end_data_life(tx, caller, UUID(payload["consent"]), tools.now())
+
+
 async def _take_answer(tools: Tools, payload: Mapping[str, Any]) -> None:
     house = tools.house
     async with tools.work.reading(LOOP.actor) as tx:
@@ -335,6 +351,7 @@ async def _in_place_of(tools: Tools, one: Filed) -> Caller:
 TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "consent.withdrawn": _lose_basis,
     "subject.shred": _shred,
+    "consent.data_life": _end_data_life,
     "document.revoked": _flag_reliant,
     "register.answered": _take_answer,
     "dossier.status": _report_status,

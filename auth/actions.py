@@ -65,6 +65,8 @@ class Action(StrEnum):
     VERIFY_DOCUMENT = "verifyDocument"
     REQUEST_ACCESS = "requestAccess"
     READ_GRANTED = "readGranted"
+    READ_ERASURES = "erasures"
+    ACKNOWLEDGE_ERASURE = "acknowledgeErasure"
 
     RECEIVE_DOSSIER = "receiveDossier"
     REFUSE_DOSSIER = "refuseDossier"
@@ -104,6 +106,8 @@ SCOPES: Mapping[Action, str] = {
     Action.VERIFY_DOCUMENT: "verify",
     Action.REQUEST_ACCESS: "access",
     Action.READ_GRANTED: "access",
+    Action.READ_ERASURES: "access",
+    Action.ACKNOWLEDGE_ERASURE: "access",
 }
 """What a system must have declared for it; for everything else at the desk, that it works there."""
 UNSCOPED = frozenset({Action.READ_PROCEDURES, Action.READ_SESSIONS, Action.END_SESSION, Action.READ_PASSKEYS})

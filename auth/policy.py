@@ -303,6 +303,8 @@ RULES: Mapping[Action, Rule] = {
     Action.VERIFY_DOCUMENT: _officer(_NOBODY_IN_PARTICULAR, ShareFacts, roles=_DESK),
     Action.REQUEST_ACCESS: _system(_NOBODY_IN_PARTICULAR),
     Action.READ_GRANTED: _system(_NOBODY_IN_PARTICULAR, ConsentFacts),
+    Action.READ_ERASURES: _officer(_NOBODY_IN_PARTICULAR, roles=_DESK),
+    Action.ACKNOWLEDGE_ERASURE: _officer(ConsentFacts, roles=_DESK),
     Action.RECEIVE_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
     Action.REFUSE_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),
     Action.ASSIGN_DOSSIER: _officer(DossierFacts, roles=_RECEIVE),

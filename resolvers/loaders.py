@@ -26,6 +26,7 @@ from store.usage import OpeningRow, log_indexes, openings_of
 from vault.documents import claims_of, documents_by_id, documents_issued
 from vault.holding import Holding
 from vault.permission.consent import ConsentView, consents_by_id
+from vault.permission.erasure import ErasureView, erasures_of
 from vault.permission.views import Asked, ConsentHappened, happened
 from vault.sharing.shares import ShareView, my_shares
 
@@ -54,6 +55,9 @@ class Loaders:
         )
         self.happened: DataLoader[Asked, tuple[ConsentHappened, ...]] = self._loader(
             lambda tx, asked: happened(tx, caller, asked), ()
+        )
+        self.erasure: DataLoader[UUID, ErasureView | None] = self._loader(
+            lambda tx, ids: erasures_of(tx, caller, ids), None
         )
         self.log_index: DataLoader[int, int | None] = self._loader(log_indexes, None)
         self.system_request: DataLoader[UUID, SystemRequest | None] = self._loader(

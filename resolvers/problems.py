@@ -289,6 +289,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     vault.AttestationRefused: _attestation_refused,
     vault.AccessRefused: _access_refused,
     vault.GrantSpent: _refused,
+    vault.ErasureSettled: _refused,
     vault.NumberTaken: _refused,
     vault.StorageFailed: _try_again,
     vault.SubjectShredded: _refused,

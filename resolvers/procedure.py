@@ -9,7 +9,7 @@ from procedures.agencies import agency_name, competent_agencies
 from procedures.records import Agency
 from procedures.search import search, sort_key
 from resolvers.connections import PageInfo, global_id, page_of
-from resolvers.context import AppInfo
+from resolvers.context import AppInfo, Context
 from resolvers.node import Node
 from resolvers.scalars import VND
 
@@ -177,3 +177,9 @@ def _matching(book: law.Law, query: str | None, field: str | None) -> list[law.P
     if query:
         return search(query, known, lambda one: [one.name.vi, one.name.en or "", one.code or ""])
     return sorted(known, key=lambda one: sort_key(one.name.vi))
+
+
+def purpose_words(context: Context, purpose: str) -> str:
+    """The procedure's name for its code; a purpose of another kind as it is logged."""
+    procedure = context.law.procedure(purpose.removeprefix("urn:vn:tthc:"))
+    return procedure.name.in_language(context.language) if procedure is not None else purpose

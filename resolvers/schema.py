@@ -15,6 +15,7 @@ from resolvers import planning
 from resolvers import procedure as law
 from resolvers import viewer as viewers
 from resolvers.agencies import access
+from resolvers.agencies import erasures as erasing
 from resolvers.citizen import consent as consents
 from resolvers.citizen import depositing, exporting, filing, sharing, usage, wards
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
@@ -106,6 +107,7 @@ class Query:
     my_data_usage: usage.DataUsageConnection = strawberry.field(resolver=usage.data_usage)
     my_notices: told.NoticeConnection = strawberry.field(resolver=told.notices)
     changes: feed.ChangeFeed = strawberry.field(resolver=feed.changes)
+    erasures: erasing.ErasureConnection = strawberry.field(resolver=erasing.erasures)
     desk: dossiers.DossierConnection = strawberry.field(resolver=dossiers.desk)
     once_only: promises.OnceOnlyFigures = strawberry.field(resolver=promises.once_only)
 
@@ -128,6 +130,9 @@ class Mutation:
     object_to_ask: filing.ObjectToAskPayload = strawberry.mutation(resolver=filing.object_to_ask)
     give_consent: consents.GiveConsentPayload = strawberry.mutation(resolver=consents.give_consent)
     refuse_consent: consents.RefuseConsentPayload = strawberry.mutation(resolver=consents.refuse_consent)
+    acknowledge_erasure: erasing.AcknowledgeErasurePayload = strawberry.mutation(
+        resolver=erasing.acknowledge_erasure
+    )
     pause_consent: consents.PauseConsentPayload = strawberry.mutation(resolver=consents.pause_consent)
     withdraw_consent: consents.WithdrawConsentPayload = strawberry.mutation(
         resolver=consents.withdraw_consent

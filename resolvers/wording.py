@@ -70,6 +70,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Không được yêu cầu như vậy: thủ tục, loại giấy tờ, thông tin hoặc giới hạn chưa đúng.",
         "This cannot be asked for: the procedure, kind of document, claims or limits do not fit.",
     ),
+    "ERASURE_SETTLED": (
+        "Yêu cầu xóa này đã được trả lời như vậy hoặc đã kết thúc.",
+        "This erasure has been answered so already, or for good.",
+    ),
     "GRANT_SPENT": (
         "Quyền được cấp đã dùng hết số lần.",
         "What was granted has been used as often as it may be.",
@@ -255,6 +259,22 @@ NOTICES: dict[str, tuple[str, str]] = {
     "access_asked": (
         "Một hệ thống của cơ quan đề nghị xem giấy tờ của bạn. Bạn quyết định.",
         "An agency's system asks to see a document of yours. You decide.",
+    ),
+    "erasure_done": (
+        "Cơ quan nhận đã xóa dữ liệu của bạn theo yêu cầu.",
+        "A recipient has erased the data of yours it had kept.",
+    ),
+    "erasure_kept": (
+        "Cơ quan nhận giữ lại dữ liệu của bạn vì luật buộc phải giữ: {article}.",
+        "A recipient keeps data of yours because a law has it kept: {article}.",
+    ),
+    "erasure_unanswered": (
+        "Cơ quan nhận chưa trả lời yêu cầu xóa dữ liệu của bạn trong thời hạn hai ngày làm việc.",
+        "A recipient has not replied within two working days to the request to erase your data.",
+    ),
+    "erasure_overdue": (
+        "Cơ quan nhận đã quá hạn xóa dữ liệu của bạn. Bạn có thể khiếu nại.",
+        "A recipient has not erased your data in time. You may complain.",
     ),
     "register_healed": (
         "Cơ sở dữ liệu đã trả lời; bạn không cần làm gì thêm.",

@@ -253,6 +253,16 @@ class AccessRefused(Exception):
         self.field = field
 
 
+class ErasureSettled(Exception):
+    """Answered for good, or so already. `outcome` is what was said."""
+
+    code: ClassVar[str] = "ERASURE_SETTLED"
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
 class GrantSpent(Exception):
     """A grant has been used as often as it may be: nothing more is disclosed under it."""
 

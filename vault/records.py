@@ -225,6 +225,34 @@ class ConsentEvent(Record):
     ledger_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class ErasureRequest(Record):
+    """What a recipient is asked to erase of what it was handed under one consent, and what it answered."""
+
+    __tablename__ = "erasure_requests"
+    __table_args__ = (
+        Index("erasure_requests_agency_id_idx", "agency_id", sql_text("id DESC")),
+        Index("erasure_requests_open_idx", "due_on", postgresql_where=sql_text("ended_at IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id"), unique=True)
+    subject_id: Mapped[UUID] = mapped_column(index=True)
+    agency_id: Mapped[UUID]
+    cause: Mapped[str]
+    asked_at: Mapped[datetime]
+    reply_by: Mapped[date]
+    due_on: Mapped[date]
+    replied_at: Mapped[datetime | None]
+    third_parties: Mapped[bool]
+    extended_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None]
+    article: Mapped[str | None]
+    ended_by: Mapped[UUID | None]
+    late_reply_at: Mapped[datetime | None]
+    overdue_at: Mapped[datetime | None]
+
+
 class Share(Record):
     """A code the citizen hands to someone who must verify one document: chosen claims, counted uses."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from auth.caller import Caller
 from dossiers.case import Office
 from dossiers.clock import local_day
+from dossiers.duties.erasures import watch_data_life
 from dossiers.evidence.pins import words_for
 from dossiers.notices import notify
 from procedures.agencies import agencies_by_id
@@ -99,6 +100,8 @@ async def give_access(
     )
     consent = (await give_consent(tx, caller, decision, office.safe, now))[view.subject]
     await answer_access(tx, caller, request, consent, now)
+    if view.limits.may_be_kept:
+        await watch_data_life(tx, view.subject, consent, now + view.limits.lasts, now)
     return consent
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from auth.caller import Caller
 from dossiers.case import Office, load_case, move_case, record_event
+from dossiers.duties.erasures import demand_erasure
 from dossiers.evidence.asks import open_supplement_asks
 from dossiers.evidence.supplements import replan_reopened
 from dossiers.notices import notify
@@ -16,10 +17,12 @@ from procedures.reasons import Code
 from store import outbox
 from store.database import Tx
 from vault.permission import consent
+from vault.permission.erasure import Cause
 
 
 async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, office: Office, now: datetime) -> UUID:
-    """Withdraw; whatever live dossier stood on it stops and asks. Acknowledged when the transaction commits.
+    """Withdraw; whatever live dossier stood on it stops and asks, and its recipient is asked to erase what it kept.
+    Acknowledged when the transaction commits.
 
     A person who is party to somebody else's dossier cannot see it: its move then follows through the outbox.
     Raises NotFound, ConsentSettled.
@@ -29,6 +32,7 @@ async def withdraw_consent(tx: Tx, caller: Caller, consent_id: UUID, office: Off
     found = select(Dossier.id).where(Dossier.id == dossier_id).with_for_update()
     visible = dossier_id is not None and await tx.scalar(found) is not None
     await consent.withdraw_consent(tx, caller, consent_id, now)
+    await demand_erasure(tx, caller, consent_id, Cause.WITHDRAWN, now)
     if dossier_id is not None and visible:
         await lose_basis(tx, caller, dossier_id, consent_id, office, now)
     elif dossier_id is not None:

@@ -44,7 +44,11 @@ class NoticeGroup(StrEnum):
 GROUPS: Final = {
     **dict.fromkeys(("party_named", "access_requested", "access_asked"), NoticeGroup.REQUESTS),
     **dict.fromkeys(
-        ("digitised", "original_seen", "correction_opened", "result_revoked"), NoticeGroup.PAPERS
+        (
+            *("digitised", "original_seen", "correction_opened", "result_revoked"),
+            *("erasure_done", "erasure_kept", "erasure_unanswered", "erasure_overdue"),
+        ),
+        NoticeGroup.PAPERS,
     ),
     **dict.fromkeys(
         (

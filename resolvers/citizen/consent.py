@@ -18,6 +18,7 @@ from dossiers.evidence.approvals import fetch_approved
 from dossiers.evidence.pins import accept_request, request_words
 from dossiers.evidence.withdrawals import withdraw_consent as withdraw
 from procedures.agencies import agency_name
+from resolvers.agencies.erasures import Erasure
 from resolvers.citizen.filing import ConsentDecision
 from resolvers.citizen.history import ConsentEventConnection, history
 from resolvers.connections import PageInfo, global_id, page_of, read_uuid
@@ -27,6 +28,7 @@ from resolvers.dossier import ConsentNotice
 from resolvers.node import Node
 from resolvers.planning import PlannedEvidence, claim_labels, register_name
 from resolvers.problems import UserError
+from resolvers.procedure import purpose_words
 from resolvers.scalars import Json
 from store.database import Tx
 from vault.permission import consent as consents
@@ -75,6 +77,13 @@ class Consent(Node):
     async def documents(self, info: AppInfo) -> list[Document]:
         ids = [item.document for item in self.view.items if item.document is not None]
         return await own_documents(info.context, dict.fromkeys(ids))
+
+    @strawberry.field(
+        description="What its recipient was asked to erase once it ended; null where nothing was."
+    )
+    async def erasure(self, info: AppInfo) -> Erasure | None:
+        view = await info.context.load.erasure.load(self.view.id)
+        return Erasure.of(view, info.context) if view is not None else None
 
     @strawberry.field(description="What happened to it, oldest first; it only grows.")
     async def events(self, info: AppInfo, first: int, after: str | None = None) -> ConsentEventConnection:
@@ -323,9 +332,3 @@ async def own_request(context: Context, key: UUID) -> AccessRequest | None:
         return AccessRequest.of_system(asked)
     view = await context.load.consent.load(key)
     return AccessRequest.of(view) if view is not None else None
-
-
-def purpose_words(context: Context, purpose: str) -> str:
-    """The procedure's name for its code; a purpose of another kind as it is logged."""
-    procedure = context.law.procedure(purpose.removeprefix("urn:vn:tthc:"))
-    return procedure.name.in_language(context.language) if procedure is not None else purpose

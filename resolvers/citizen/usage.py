@@ -7,10 +7,10 @@ import strawberry
 
 from auth.policy import reach
 from procedures.agencies import agency_name
-from resolvers.citizen.consent import purpose_words
 from resolvers.connections import PageInfo, page_of
 from resolvers.context import AppInfo, Context
 from resolvers.document import claim_label
+from resolvers.procedure import purpose_words
 from store.usage import UsageRow, my_data_usage
 
 

@@ -65,6 +65,7 @@ from vault.records import (
     ConsentUse,
     Document,
     DocumentVersion,
+    ErasureRequest,
     SealedNote,
     Share,
     ShareOpening,
@@ -230,6 +231,13 @@ def consents() -> list[Row]:
         row(ConsentEvent, consent_id=ID["given"], state="Given"),
         row(ConsentEvent, consent_id=ID["requested"], state="Requested"),
         row(ConsentUse, consent_id=ID["given"], uses=1),
+        row(
+            ErasureRequest,
+            consent_id=ID["given"],
+            subject_id=ID["lan"],
+            agency_id=ID["agency_a"],
+            cause="WITHDRAWN",
+        ),
     ]
 
 

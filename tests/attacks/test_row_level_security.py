@@ -87,6 +87,7 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
         {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}},
     ),
     "consent_uses": ("consent_id", {"lan": {"given"}, "officer_a": {"given"}}),
+    "erasure_requests": ("subject_id", {"lan": {"lan"}, "officer_a": {"lan"}}),
     "shares": ("subject_id", {"lan": {"lan"}}),
     "access_requests": ("subject_id", {"lan": {"lan"}, "officer_a": {"lan"}}),
     "sealed_notes": (

@@ -38,6 +38,7 @@ OPAQUE: Final = frozenset(
             "mandates.actor_id",
             "sessions.holder_id",
         ),
+        "erasure_requests.ended_by",
         *("passkeys.holder_id", "passkeys.model", "key_ceremonies.holder_id"),
         *("number_tries.caller_id", "changes.thing"),
         # What an app was given a session for is kept a while longer than the session, to know a code used twice.

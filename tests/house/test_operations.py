@@ -33,7 +33,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
     ),
     "at most what one requirement, consent, supplement or decision covers": frozenset(
         {
-            "Consent.documents", "ConsentNotice.items", "Dossier.overrides", "Dossier.results",
+            "Consent.documents", "Erasure.papers", "ConsentNotice.items", "Dossier.overrides", "Dossier.results",
             "OpenEvidencePayload.applicant", "OpenEvidencePayload.evidence", "PlannedRequirement.evidence",
             "PlannedRequirement.rejected", "PlannedRequirement.warnings", "Supplement.asks",
         }

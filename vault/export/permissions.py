@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, select
 from store.database import Tx
 from vault.export.papers import Told
 from vault.permission.views import uses_of, view
-from vault.records import AccessRequest, Consent, ConsentEvent, Share, Upload
+from vault.records import AccessRequest, Consent, ConsentEvent, ErasureRequest, Share, Upload
 
 R = TypeVar("R", Consent, AccessRequest, Share, Upload)
 
@@ -22,6 +22,8 @@ R = TypeVar("R", Consent, AccessRequest, Share, Upload)
 async def consents(tx: Tx, subject: UUID, after: UUID | None, limit: int, now: datetime) -> list[Told]:
     """Consents and requests for one, whatever became of them, each with its history."""
     rows = await _page(tx, Consent, Consent.subject_id == subject, after, limit)
+    asked = select(ErasureRequest).where(ErasureRequest.consent_id.in_([row.id for row in rows]))
+    erased = {one.consent_id: _erasure(one) for one in await tx.scalars(asked)}
     uses = await uses_of(tx, [row.id for row in rows])
     events: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
     history = select(ConsentEvent).where(ConsentEvent.consent_id.in_([row.id for row in rows]))
@@ -47,10 +49,25 @@ async def consents(tx: Tx, subject: UUID, after: UUID | None, limit: int, now: d
             "record": shown.record,
             "uses": shown.uses,
             "receipt": row.receipt,
+            "erasure": erased.get(row.id),
             "events": events[row.id],
         }
         for row, shown in ((row, view(row, now, uses.get(row.id, 0))) for row in rows)
     ]
+
+
+def _erasure(row: ErasureRequest) -> Told:
+    return {
+        "cause": row.cause,
+        "askedAt": row.asked_at,
+        "replyBy": row.reply_by,
+        "dueOn": row.due_on,
+        "repliedAt": row.replied_at,
+        "extendedAt": row.extended_at,
+        "endedAt": row.ended_at,
+        "outcome": row.outcome,
+        "article": row.article,
+    }
 
 
 async def access_requests(tx: Tx, subject: UUID, after: UUID | None, limit: int) -> list[Told]:

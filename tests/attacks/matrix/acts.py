@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sandbox.phones.relay import Handset
 from tests.attacks.matrix.face import ORIGIN
-from tests.attacks.matrix.planted import AT, HALL, Values, has, like
+from tests.attacks.matrix.planted import AT, HALL, Values, erasure, has, like
 from tests.attacks.matrix.selection import Ask
 from tests.attacks.matrix.world import (
     DRAWING,
@@ -151,6 +151,17 @@ def _papers(planted: Planted) -> dict[str, Act]:
             "withdrawConsent",
             {"consent": planted.id("Consent", "owner")},
             {"Consent.id": planted.id("Consent", "owner"), "Consent.status": "WITHDRAWN"},
+        ),
+        "acknowledgeErasure": Act(
+            "acknowledgeErasure",
+            {"erasure": planted.id("Erasure", "owner"), "answer": "RETAINED", "article": "Điều 1"},
+            {
+                **erasure(planted),
+                "Erasure.status": "RETAINED",
+                "Erasure.article": "Điều 1",
+                "Erasure.repliedAt": AT,
+                "Erasure.endedAt": AT,
+            },
         ),
         "pauseConsent": Act(
             "pauseConsent",

@@ -506,6 +506,7 @@ def _consent(planted: Planted, consent: Any) -> Values:
         "Consent.recipient": HALL,
         "Consent.validUntil": "2027-02-21T03:00:00+00:00",
         "Consent.receipt": consent.receipt,
+        **(erasure(planted) if consent.id == planted.consents["owner"].id else {}),
         "Consent.givenAt": AT,
         "Consent.text": consent.text,
         "Consent.record": lambda told: told["record_id"] == str(consent.id),
@@ -516,6 +517,21 @@ def _consent(planted: Planted, consent: Any) -> Values:
         "ConsentEvent.logIndex": a_number,
         "ConsentEventEdge.cursor": like(r"[\w-]+"),
         "Node.id": global_id("Consent", consent.id),
+    }
+
+
+def erasure(planted: Planted) -> Values:
+    """What Lan's agency is asked to erase."""
+    return {
+        "Erasure.id": planted.id("Erasure", "owner"),
+        "Erasure.status": "ASKED",
+        "Erasure.cause": "DATA_LIFE",
+        "Erasure.askedAt": AT,
+        "Erasure.replyBy": "2026-11-25",
+        "Erasure.dueOn": "2026-12-08",
+        "Erasure.consentId": str(planted.consents["owner"].id),
+        "Erasure.purpose": PERMIT_NAME,
+        "Erasure.papers": has(LAND_TITLE),
     }
 
 
@@ -592,5 +608,12 @@ def reading(planted: Planted, scene: str, caller: str) -> Values:
         "nodes": held.get(caller, {}),
         **public(planted),
         **dossiers(planted),
+        "erasures": {
+            **erasure(planted),
+            **WHOLE_PAGE,
+            "ErasureEdge.cursor": cursor(planted.erasures["owner"]),
+            "PageInfo.startCursor": cursor(planted.erasures["owner"]),
+            "PageInfo.endCursor": cursor(planted.erasures["owner"]),
+        },
     }
     return scenes[scene] if scene in scenes else persons(planted, caller).get(scene, {})

@@ -22,6 +22,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         "filingPlan": Ask("filingPlan", f"(input: {_plan(planted)})"),
         "desk": Ask("desk", "(first: 15)"),
         "onceOnly": Ask("onceOnly"),
+        "erasures": Ask("erasures", "(first: 20)"),
     }
     for name, paper in (("own", "land"), ("issued", "permit"), ("spouse", "spouse"), ("child", "child")):
         asks[f"document {name}"] = Ask("document", f'(id: "{planted.id("Document", paper)}")')

@@ -53,7 +53,7 @@ from vault.permission.limits import Limits
 from vault.permission.notice import notice
 from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
-from vault.records import VaultUsage
+from vault.records import ErasureRequest, VaultUsage
 from vault.safe import PER_SUBJECT, Safe
 from vault.sharing.shares import NewShare, create_share
 from vault.subjects import PERSON, Profile, enrol, number_index
@@ -165,6 +165,7 @@ class Planted:
     lists: Mapping[tuple[str, str], list[Any]]
     """Keys of each person's rows by table and person, newest first."""
     sessions: Mapping[str, UUID]
+    erasures: Mapping[str, UUID]
     passkeys: Mapping[str, UUID]
     """Of phones, by person."""
     notices: Mapping[str, UUID]
@@ -188,6 +189,7 @@ class Planted:
             "Consent": lambda: {name: view.id for name, view in self.consents.items()},
             "AccessRequest": lambda: {"spouse": self.request.id, "asked": self.grants["spouse"]},
             "Session": lambda: self.sessions,
+            "Erasure": lambda: self.erasures,
             "Passkey": lambda: self.passkeys,
             "Share": lambda: self.shares,
             "Notice": lambda: self.notices,
@@ -217,6 +219,11 @@ async def plant(
     async with loops.writing(lan.actor) as tx:
         await ledger.seal(tx, LogSigner("matrix", Ed25519PrivateKey.generate()), now)
     dossiers |= {"birth": births[1]}
+    consents = {
+        "owner": await _consent(place, lan),
+        "spouse": await _consent(place, hoa),
+        "child": await _consent(place, nga),
+    }
     versions = await place.rows("SELECT id, version FROM dossiers")
     ((newborn,),) = await place.rows(
         "SELECT subject_id FROM mandates WHERE evidence LIKE 'dossier:%' LIMIT 1"
@@ -235,11 +242,8 @@ async def plant(
         agencies=agencies,
         dossiers=dossiers,
         papers=papers,
-        consents={
-            "owner": await _consent(place, lan),
-            "spouse": await _consent(place, hoa),
-            "child": await _consent(place, nga),
-        },
+        consents=consents,
+        erasures={"owner": await _erasure(owner, consents["owner"], now)},
         request=births[2],
         grants=grants,
         shares=shares,
@@ -251,6 +255,25 @@ async def plant(
         devices={"owner": await _device(place)},
         cursors=await _cursors(place, loops, people["owner"]),
     )
+
+
+async def _erasure(owner: AsyncEngine, consent: ConsentView, now: datetime) -> UUID:
+    """What Lan's agency is asked to erase of what it was handed, as the end of the data's life would leave it."""
+    asked = ErasureRequest(
+        id=new_id(),
+        consent_id=consent.id,
+        subject_id=consent.subject,
+        agency_id=consent.recipient_agency,
+        cause="DATA_LIFE",
+        asked_at=now,
+        reply_by=date(2026, 11, 25),
+        due_on=date(2026, 12, 8),
+        third_parties=False,
+    )
+    values = {column.name: getattr(asked, column.name) for column in ErasureRequest.__table__.columns}
+    async with owner.begin() as connection:
+        await connection.execute(insert(ErasureRequest).values(**values))
+    return asked.id
 
 
 async def _device(place: World) -> UUID:

@@ -1,0 +1,1 @@
+"""What the law wants done once a permission has ended."""
