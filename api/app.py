@@ -32,7 +32,7 @@ from api.log import mine
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
-from api.rings import open_ring
+from api.rings import make_ring, open_ring
 from api.settings import VERSION, Neighbours, Settings, SettingsRefused, officer_keys_of, retired_keys_of
 from api.tus import uploads
 from api.web import explorer
@@ -70,7 +70,6 @@ from store.embedded import Servers
 from store.log import pulse
 from store.migrate import Progress, assert_walls, refuse_unfinished, upgrade
 from vault.safe import Safe
-from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keys import Keys
 
@@ -97,10 +96,7 @@ def create_keys(settings: Settings) -> bool:
 
     Losing the ring loses every document for good: the caller says so to whoever runs it.
     """
-    ring = settings.keys / "root.json"
-    made = not ring.exists()
-    if made:
-        ring_files.create(ring)
+    made = make_ring(settings)
     SigningKey.load_or_create(settings.keys / "tokens.pem")
     SigningKey.load_or_create(settings.keys / "push.pem")
     LogSigner.from_file(settings.keys / "log.key", settings.log_origin)

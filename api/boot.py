@@ -20,7 +20,10 @@ from store.migrate import Standing, standing_of
 CLOCKS_APART: Final = timedelta(seconds=5)
 """Beyond it neither tokens nor consents can be judged (security.md, disclosure transaction)."""
 
-KEY_FILES: Final = ("root.json", "tokens.pem", "log.key")
+RING_FILE: Final = "root.json"
+"""Not there where a token holds the root key, unless the ring has just moved into it."""
+
+KEY_FILES: Final = (RING_FILE, "tokens.pem", "log.key")
 
 ROLES: Final[Mapping[str, str]] = {
     "DATABASE_URL": "motlan_app",
@@ -40,6 +43,8 @@ def refuse_unsafe_keys(settings: Settings) -> None:
     """
     for name in KEY_FILES:
         path = settings.keys / name
+        if name == RING_FILE and settings.pkcs11 is not None and not path.exists():
+            continue
         fault = _fault_of(path)
         if fault is not None:
             raise SettingsRefused(f"MOTLAN_DATA: {path} {fault}")

@@ -32,7 +32,11 @@ class NumberTaken(Exception):
 
 
 class KeyRingRefused(Exception):
-    """The root key file is unsafe or unusable. `reason`: exists, missing, permissions, owner, malformed."""
+    """The root key file, or the token in its place, is unsafe or unusable.
+
+    `reason`: exists, missing, permissions, owner, malformed; of a token: pin (it is not tried again), ambiguous (two
+    rings in it), extractable (a key that could leave it), instance (another installation's).
+    """
 
     code: ClassVar[str] = "KEY_RING_REFUSED"
 

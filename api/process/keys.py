@@ -13,6 +13,7 @@ from api.app import create_keys
 from api.process.commands import show, tell
 from api.process.destruction import add_destruction_commands
 from api.process.serving import owning, reach_servers
+from api.rings import open_ring
 from api.settings import Settings
 from store.embedded import Servers
 from vault.errors import RotationRefused
@@ -63,6 +64,10 @@ def init_keys(settings: Settings) -> int:
     if not create_keys(settings):
         tell(f"the key ring is there already: {settings.keys}")
         return 1
+    if settings.pkcs11 is not None:
+        tell("the root key is made in the token and never leaves it: back the token up by its maker's means.")
+        tell(f"Without it every document is lost for good. The other keys are in {settings.keys}: copy them.")
+        return 0
     tell(f"keys made in {settings.keys}. Keep a copy where no database backup lies: without it every")
     tell("document is lost for good, and with it and a backup anyone can read them.")
     return 0
@@ -89,7 +94,12 @@ async def rotate(settings: Settings, what: str) -> int:
             turn = await rotation.turn_root(_telling("keys"))
     except RotationRefused as refused:
         return _told(refused)
-    tell("went on with the rotation begun earlier" if turn.begun_earlier else "copy the ring file again now")
+    if turn.begun_earlier:
+        tell("went on with the rotation begun earlier")
+    elif settings.pkcs11 is None:
+        tell("copy the ring file again now")
+    else:
+        tell("back the token up again now")
     show(f"{turn.key_id} wraps, {turn.moved} moved, {turn.unopened} do not open")
     return 1 if turn.unopened else 0
 
@@ -123,8 +133,8 @@ async def _renew(servers: Servers, rotation: Rotation) -> int:
 
 @asynccontextmanager
 async def _changing(settings: Settings) -> AsyncIterator[tuple[Servers, Rotation]]:
-    ring_file = settings.keys / "root.json"
-    async with reach_servers(settings) as servers, rotating(servers.keys_owner_url, ring_file) as rotation:
+    ring = open_ring(settings)
+    async with reach_servers(settings) as servers, rotating(servers.keys_owner_url, ring) as rotation:
         yield servers, rotation
 
 

@@ -70,6 +70,7 @@ class Settings:
     `trusted_documents` makes the only ones for the portal. `metrics`: address and port where figures are told;
     nowhere when None. `cors_origins`: other origins whose apps may call from a browser. `scanner`: where clamd
     listens. `content_url`: the origin of originals, at another host than `public_url`; empty: there is none.
+    `pkcs11`: the maker's library, the token's label and its PIN; without it the root key is in a file.
     """
 
     data: Path
@@ -84,6 +85,7 @@ class Settings:
     registers: tuple[str, str, str] | None = None
     clock_offset: timedelta = timedelta(0)
     allow_local_key_ring: bool = False
+    pkcs11: tuple[str, str, str] | None = field(default=None, repr=False)
     retired_keys_path: Path | None = None
     officer_keys_path: Path | None = None
     proxies: tuple[str, ...] = ()
@@ -152,6 +154,9 @@ VARIABLES: Mapping[str, str] = {
     "MOTLAN_ALLOW_NO_SCANNER": "1 lets production take papers no malware scanner has seen.",
     "MOTLAN_ALLOW_ONE_ORIGIN": "1 lets production serve originals at MOTLAN_PUBLIC_URL.",
     "MOTLAN_ALLOW_EMBEDDED_DATABASE": "1 lets production keep its databases in the embedded server.",
+    "MOTLAN_PKCS11_MODULE": "The maker's PKCS#11 library; with it, the two below: the root key is in a token.",
+    "MOTLAN_PKCS11_TOKEN": "The label of the token that holds the root key.",
+    "MOTLAN_PKCS11_PIN": "The PIN of its user; best as MOTLAN_PKCS11_PIN_FILE.",
     "MOTLAN_ALLOW_LOCAL_KEY_RING": "1 lets production keep its root key in a file, where no HSM is to be had.",
 }
 """Every variable, with what it is for."""
@@ -164,6 +169,7 @@ _DATABASES = (
     "WORK_DATABASE_URL",
 )
 _IDENTITY = ("MOTLAN_IDENTITY_ISSUER", "MOTLAN_CITIZEN_CLIENT", "MOTLAN_OFFICER_CLIENT")
+_PKCS11 = ("MOTLAN_PKCS11_MODULE", "MOTLAN_PKCS11_TOKEN", "MOTLAN_PKCS11_PIN")
 _REGISTERS = ("MOTLAN_REGISTERS_URL", "MOTLAN_REGISTERS_ISSUER", "MOTLAN_REGISTERS_AUDIENCE")
 
 
@@ -190,6 +196,7 @@ def read_settings(
         registers=triple(given, _REGISTERS),
         clock_offset=timedelta(seconds=number(given, "MOTLAN_CLOCK_OFFSET_SECONDS", 0)),
         allow_local_key_ring=flag(given, "MOTLAN_ALLOW_LOCAL_KEY_RING"),
+        pkcs11=triple(given, _PKCS11),
         retired_keys_path=Path(retired) if retired else None,
         officer_keys_path=Path(models) if (models := given.get("MOTLAN_OFFICER_KEYS")) else None,
         proxies=addresses(given, "MOTLAN_PROXIES"),
@@ -323,9 +330,10 @@ def _refuse_unfit_for_production(settings: Settings) -> None:
         raise SettingsRefused("MOTLAN_CORS_ORIGINS must be https in production")
     if settings.metrics is not None and not _is_private(settings.metrics[0]):
         raise SettingsRefused("MOTLAN_METRICS must be a private address of this host in production")
-    if not settings.allow_local_key_ring:
+    if not settings.allow_local_key_ring and settings.pkcs11 is None:
         raise SettingsRefused(
-            "MOTLAN_ALLOW_LOCAL_KEY_RING must be 1 in production: the root key lies in a file"
+            "MOTLAN_ALLOW_LOCAL_KEY_RING must be 1 in production: the root key lies in a file; or name the token"
+            " that holds it, MOTLAN_PKCS11_MODULE and the two beside it"
         )
 
 

@@ -12,7 +12,7 @@ from tests.house.tree import ROOT, modules, plant
 SETTINGS = "api/settings/reading.py"
 GUIDE = "docs/operations.md"
 
-_NAME = re.compile(r"(?:MOTLAN_[A-Z_]+|(?:[A-Z]+_)*DATABASE_URL)")
+_NAME = re.compile(r"(?:MOTLAN_[A-Z0-9_]+|(?:[A-Z]+_)*DATABASE_URL)")
 _IN_SHELL = re.compile(r"\$\{?(MOTLAN_[A-Z_]+)")
 
 
@@ -39,7 +39,7 @@ def read(root: Path) -> set[str]:
 
 def undocumented(root: Path) -> list[str]:
     """Settings the guide for operators does not name between backticks, those of shell and tests among them."""
-    named = set(re.findall(r"`([A-Z_]+)`", _text(root / GUIDE)))
+    named = set(re.findall(r"`([A-Z0-9_]+)`", _text(root / GUIDE)))
     tests = {
         node.value
         for module in modules(root, ["tests"])
@@ -51,7 +51,7 @@ def undocumented(root: Path) -> list[str]:
 
 def unknown_to_the_product(root: Path) -> list[str]:
     """Settings the guide's tables promise and nobody reads."""
-    promised = set(re.findall(r"^\| `([A-Z_]+)` ", _text(root / GUIDE), re.MULTILINE))
+    promised = set(re.findall(r"^\| `([A-Z0-9_]+)` ", _text(root / GUIDE), re.MULTILINE))
     return sorted(name for name in promised - declared(root) if not name.startswith("MOTLAN_TEST_"))
 
 

@@ -20,6 +20,7 @@ from vault.keycare.renewal import Renewed, renew_subjects, retire_generations
 from vault.notes import Note, read_note, write_note
 from vault.opening import open_own
 from vault.safe import Safe
+from vault.sealing.keyrings import KeptRing, LocalKeyRing
 from vault.sealing.rotation import Rotation, rotating
 from vault.subjects import profile_of
 
@@ -72,9 +73,12 @@ class Household:
         assert isinstance(note, str)
         return note
 
+    def ring(self) -> KeptRing:
+        return LocalKeyRing(self.folder / "root.json")
+
     @contextlib.asynccontextmanager
     async def rotating(self) -> AsyncIterator[Rotation]:
-        async with rotating(self.servers.keys_owner_url, self.folder / "root.json") as rotation:
+        async with rotating(self.servers.keys_owner_url, self.ring()) as rotation:
             yield rotation
 
     async def turn_root(self) -> str:

@@ -133,7 +133,7 @@ async def test_an_earlier_generation_still_opens_what_it_sealed(keys: Keys, keys
     async with keys_owner.begin() as connection:
         await connection.execute(
             text("INSERT INTO subject_keys VALUES (:subject, 2, :wrapped, :root, now())"),
-            {"subject": subject, "wrapped": ring.wrap(os.urandom(32), context), "root": ring.key_id},
+            {"subject": subject, "wrapped": await ring.wrapped(os.urandom(32), context), "root": ring.key_id},
         )
     async with keys.opened(subject) as key:
         assert key.generation == 2

@@ -84,6 +84,17 @@ def test_production_as_it_should_be_is_accepted() -> None:
     assert settings.servers.work_url == "postgresql+asyncpg://work_database_url@db/x"
 
 
+def test_a_token_makes_the_leave_for_a_file_superfluous() -> None:
+    token = {
+        "MOTLAN_PKCS11_MODULE": "/lib/x.so",
+        "MOTLAN_PKCS11_TOKEN": "motlan",
+        "MOTLAN_PKCS11_PIN": "482915",
+    }
+    settings = read_settings(SOUND | token | {"MOTLAN_ALLOW_LOCAL_KEY_RING": ""})
+    assert settings.pkcs11 == ("/lib/x.so", "motlan", "482915")
+    assert "482915" not in repr(settings)
+
+
 NEEDED = (
     "MOTLAN_DATA",
     "MOTLAN_PUBLIC_URL",
@@ -134,6 +145,10 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"MOTLAN_CORS_ORIGINS": "*"}, "MOTLAN_CORS_ORIGINS must be origins such as https://app.example.vn"),
     ({"MOTLAN_METRICS": "0.0.0.0:9464"}, "MOTLAN_METRICS must be a private address of this host"),
     ({"MOTLAN_METRICS": "8.8.4.4:9464"}, "MOTLAN_METRICS must be a private address of this host"),
+    (
+        {"MOTLAN_PKCS11_MODULE": "/usr/lib/softhsm/libsofthsm2.so"},
+        "give all or none of MOTLAN_PKCS11_MODULE",
+    ),
     (
         {"MOTLAN_ALLOW_LOCAL_KEY_RING": "0"},
         "MOTLAN_ALLOW_LOCAL_KEY_RING must be 1 in production: the root key",

@@ -13,6 +13,7 @@ gets a fresh version id, which the context names.
 
 import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -38,6 +39,9 @@ _FORMAT: Final = b"\x01"
 _KEY_FORMAT: Final = b"motlan-key-1"
 _VALUE_FORMAT: Final = b"motlan-value-1"
 _STREAM_FORMAT: Final = b"motlan-stream-1"
+
+Cipher = Callable[[bytes, bytes, bytes], bytes]
+"""One direction of AES-256-GCM under some key: nonce, content, associated data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +116,31 @@ def new_key() -> bytes:
 
 def wrap_key(kek: bytes, key: bytes, context: Context) -> bytes:
     """`key` (32 bytes) sealed under `kek`, which `context.key_id` (1–255 bytes) names inside the result."""
+    return wrap_with(AESGCM(kek).encrypt, key, context)
+
+
+def wrap_with(seal: Cipher, key: bytes, context: Context) -> bytes:
+    """The same by a key that is elsewhere: `seal` is its AES-256-GCM, given nonce, key and associated data."""
     name = context.key_id.encode()
     if len(key) != KEY_BYTES or not 0 < len(name) < 256:
         raise ValueError("a key has 32 bytes, its id 1 to 255")
     nonce = os.urandom(_NONCE_BYTES)
-    sealed = AESGCM(kek).encrypt(nonce, key, context.encode(_KEY_FORMAT))
+    sealed = seal(nonce, key, context.encode(_KEY_FORMAT))
     return _FORMAT + bytes([len(name)]) + name + nonce + sealed
 
 
 def unwrap_key(kek: bytes, wrapped: bytes, context: Context) -> bytes:
     """The key `wrap_key` sealed in this very context. Raises TamperedContent."""
+    return unwrap_with(lambda nonce, sealed, bound: _decrypt(kek, nonce + sealed, bound), wrapped, context)
+
+
+def unwrap_with(unseal: Cipher, wrapped: bytes, context: Context) -> bytes:
+    """The same by a key that is elsewhere. Raises TamperedContent, and what `unseal` does."""
     name = wrapping_key_id(wrapped).encode()
     body = wrapped[2 + len(name) :]
     if name != context.key_id.encode() or len(body) != _NONCE_BYTES + KEY_BYTES + _TAG_BYTES:
         raise TamperedContent
-    return _decrypt(kek, body, context.encode(_KEY_FORMAT))
+    return unseal(body[:_NONCE_BYTES], body[_NONCE_BYTES:], context.encode(_KEY_FORMAT))
 
 
 def wrapping_key_id(wrapped: bytes) -> str:

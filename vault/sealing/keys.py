@@ -131,9 +131,9 @@ def root_context(keyring: KeyRing, subject: UUID, generation: int) -> Context:
     return Context(keyring.instance, subject, None, None, "", f"subject-key:{generation}")
 
 
-def new_row(keyring: KeyRing, subject: UUID, generation: int) -> dict[str, Any]:
+async def new_row(keyring: KeyRing, subject: UUID, generation: int) -> dict[str, Any]:
     """A fresh key as its row has it."""
-    wrapped = keyring.wrap(envelope.new_key(), root_context(keyring, subject, generation))
+    wrapped = await keyring.wrapped(envelope.new_key(), root_context(keyring, subject, generation))
     return {
         "subject_id": subject,
         "generation": generation,
@@ -216,7 +216,7 @@ class Keys:
         await self.engine.dispose()
 
     async def _make(self, subject: UUID) -> None:
-        row = new_row(self._keyring, subject, _FIRST)
+        row = await new_row(self._keyring, subject, _FIRST)
         async with self.engine.connect() as connection:
             await connection.execute(insert(SealedKey).values(row).on_conflict_do_nothing())
 
@@ -238,7 +238,7 @@ class Keys:
             if wrapped is None:
                 continue
             context = root_context(self._keyring, subject, generation)
-            generations.setdefault(subject, {})[generation] = self._keyring.unwrap(wrapped, context)
+            generations.setdefault(subject, {})[generation] = await self._keyring.unwrapped(wrapped, context)
         return generations
 
     async def _why_missing(self, subject: UUID) -> KeyMissing | SubjectShredded:

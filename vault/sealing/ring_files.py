@@ -148,6 +148,16 @@ def _parsed(raw: bytes) -> Ring:
     return Ring(instance, keys, index)
 
 
+def index_message(purpose: str) -> bytes:
+    """What HKDF's second half authenticates for the one block an index key is (RFC 5869 section 2.3)."""
+    return index_info(purpose) + b"\x01"
+
+
+def index_info(purpose: str) -> bytes:
+    """What tells the blind indexes of one installation apart."""
+    return b"motlan-index-1:" + purpose.encode()
+
+
 def _new_id() -> str:
     return f"root-{secrets.token_hex(8)}"
 

@@ -5,11 +5,11 @@ Every row is compared and set by itself and no step undoes another, so a rotatio
 command goes on where it was.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row, delete, func, or_, select, text, tuple_, update
@@ -17,9 +17,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from vault.errors import KeyMissing, RotationRefused, TamperedContent
-from vault.sealing import ring_files
+from vault.sealing import envelope
 from vault.sealing.key_records import RootKey, SealedKey
-from vault.sealing.keyrings import KeyRing, LocalKeyRing
+from vault.sealing.keyrings import KeptRing
 from vault.sealing.keys import root_context
 from vault.sealing.rounds import AT_ONCE, BACKUPS_KEPT, BEFORE_ALL, LIVING, Rounds
 
@@ -51,7 +51,7 @@ class RootState:
 
 
 @asynccontextmanager
-async def rotating(keys_owner_url: str, ring_file: Path) -> AsyncIterator["Rotation"]:
+async def rotating(keys_owner_url: str, ring: KeptRing) -> AsyncIterator["Rotation"]:
     """The keys database and the ring, for one operator's command at a time.
 
     Raises RotationRefused("busy"). The lock goes with the process, however that ends.
@@ -62,7 +62,7 @@ async def rotating(keys_owner_url: str, ring_file: Path) -> AsyncIterator["Rotat
             await holding.execution_options(isolation_level="AUTOCOMMIT")
             if not await holding.scalar(text("SELECT pg_try_advisory_lock(hashtext('motlan keys'))")):
                 raise RotationRefused("busy")
-            yield Rotation(engine, ring_file)
+            yield Rotation(engine, ring)
     finally:
         await engine.dispose()
 
@@ -70,10 +70,9 @@ async def rotating(keys_owner_url: str, ring_file: Path) -> AsyncIterator["Rotat
 class Rotation:
     """Made by `rotating`. Runs as the keys database's owner."""
 
-    def __init__(self, engine: AsyncEngine, ring_file: Path) -> None:
+    def __init__(self, engine: AsyncEngine, ring: KeptRing) -> None:
         self._engine = engine
-        self._ring_file = ring_file
-        self.keyring: KeyRing = LocalKeyRing(ring_file)
+        self.keyring = ring
         self.rounds = Rounds(engine, self.keyring)
 
     async def turn_root(self, progress: Progress) -> RootTurn:
@@ -81,10 +80,10 @@ class Rotation:
 
         The key is on disk before anything is wrapped with it. Raises KeyRingRefused, OSError.
         """
-        earlier = await self._roots_of_rows() & set(self._ring_keys()[:-1])
+        earlier = await self._roots_of_rows() & set((await self._ring_keys())[:-1])
         if not earlier:
-            earlier = await self._roots_of_rows() & set(self._ring_keys())
-            ring_files.add_key(self._ring_file)
+            earlier = await self._roots_of_rows() & set(await self._ring_keys())
+            await asyncio.to_thread(self.keyring.add_key)
             begun_earlier = False
         else:
             begun_earlier = True
@@ -115,11 +114,11 @@ class Rotation:
             row = insert(RootKey).values(id=key_id, unused_since=func.now(), retired_at=func.now())
             retired = {"retired_at": func.coalesce(RootKey.retired_at, func.now())}
             await connection.execute(row.on_conflict_do_update(index_elements=["id"], set_=retired))
-        ring_files.drop_key(self._ring_file, key_id)
+        await asyncio.to_thread(self.keyring.drop_key, key_id)
 
     async def roots(self) -> list[RootState]:
         """Every root key of the ring, the oldest first."""
-        keys = self._ring_keys()
+        keys = await self._ring_keys()
         async with self._engine.connect() as connection:
             unused = {
                 row.id: row.unused_since
@@ -131,8 +130,8 @@ class Rotation:
             for one, count in zip(keys, counted, strict=True)
         ]
 
-    def _ring_keys(self) -> list[str]:
-        return list(ring_files.read(self._ring_file).keys)
+    async def _ring_keys(self) -> list[str]:
+        return await asyncio.to_thread(self.keyring.key_ids)
 
     async def _roots_of_rows(self) -> set[str]:
         async with self._engine.connect() as connection:
@@ -164,14 +163,19 @@ class Rotation:
 
     async def _rewrap(self, row: Row[*tuple[Any, ...]]) -> int:
         context = root_context(self.keyring, row.subject_id, row.generation)
-        wrapped = self.keyring.wrap(self.keyring.unwrap(row.wrapped, context), context)
+        key = await self.keyring.unwrapped(row.wrapped, context)
+        wrapped = await self.keyring.wrapped(key, context)
         # As it was read, or not at all: a key destroyed meanwhile stays destroyed.
         unchanged = (
             SealedKey.subject_id == row.subject_id,
             SealedKey.generation == row.generation,
             SealedKey.wrapped == row.wrapped,
         )
-        setting = update(SealedKey).where(*unchanged).values(wrapped=wrapped, root_key=self.keyring.key_id)
+        setting = (
+            update(SealedKey)
+            .where(*unchanged)
+            .values(wrapped=wrapped, root_key=envelope.wrapping_key_id(wrapped))
+        )
         async with self._engine.begin() as connection:
             return (await connection.execute(setting)).rowcount
 
@@ -183,7 +187,7 @@ class Rotation:
 
     async def _mark_unused(self) -> None:
         referred_to = await self._roots_of_rows()
-        unused = [one for one in self._ring_keys()[:-1] if one not in referred_to]
+        unused = [one for one in (await self._ring_keys())[:-1] if one not in referred_to]
         async with self._engine.begin() as connection:
             for key_id in unused:
                 row = insert(RootKey).values(id=key_id, unused_since=func.now())
@@ -192,7 +196,7 @@ class Rotation:
     async def _check_unused(self, connection: AsyncConnection, key_id: str, *, backups_gone: bool) -> None:
         expired = select(RootKey.retired_at, RootKey.unused_since <= func.now() - BACKUPS_KEPT)
         known = (await connection.execute(expired.where(RootKey.id == key_id))).one_or_none()
-        if known is None and key_id not in self._ring_keys():
+        if known is None and key_id not in await self._ring_keys():
             raise RotationRefused("unknown")
         left = await _references(connection, key_id)
         if left:

@@ -70,7 +70,7 @@ class Rounds:
             newest = (await connection.execute(held.with_for_update())).first()
             if newest is None or newest.wrapped is None or newest.created_at >= begun:
                 return
-            row = new_row(self._keyring, subject, newest.generation + 1)
+            row = await new_row(self._keyring, subject, newest.generation + 1)
             await connection.execute(insert(SealedKey).values(row))
 
     async def settle(self, subject: UUID, generation: int) -> None:
