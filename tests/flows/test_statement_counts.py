@@ -45,7 +45,7 @@ from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
 from vault.notes import Note, write_note
 from vault.permission.notice import Item
-from vault.records import Consent, Share
+from vault.records import Consent, ErasureRequest, Share
 from vault.safe import Safe
 from vault.subjects import PERSON, Profile, enrol
 
@@ -118,6 +118,7 @@ CONNECTIONS: Mapping[str, str] = {
     "myDataUsage": "parent",
     "myNotices": "parent",
     "desk": "officer",
+    "erasures": "officer",
     "procedures": "anonymous",
 }
 """Connections among the root fields, with who asks."""
@@ -130,6 +131,7 @@ NESTED: Mapping[str, frozenset[str]] = {
     "myConsents": frozenset({"Consent.recipient", "Claim.value"}),
     "accessRequests": frozenset({"ConsentNotice.text", "Claim.value"}),
     "myDataUsage": frozenset({"DataUsage.agency"}),
+    "erasures": frozenset({"Erasure.purpose", "Erasure.papers"}),
     "desk": frozenset({"Dossier.agency", "Override.requirement", "PlannedEvidence.claims"}),
 }
 """What must be there on a page of either length, or there is nothing to count."""
@@ -249,6 +251,20 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         permission(paper, agency, one, "GIVEN")
         for paper, agency, one in zip(papers, agencies, PROCEDURES, strict=True)
     ]
+    # All to the officer's commune, which is asked to erase.
+    ended = [
+        permission(paper, agencies[0], one, "GIVEN") for paper, one in zip(papers, PROCEDURES, strict=True)
+    ]
+    erasures = [
+        row(
+            ErasureRequest,
+            consent_id=given["id"],
+            subject_id=given["subject_id"],
+            agency_id=agencies[0],
+            cause="WITHDRAWN",
+        )
+        for _, given in ended
+    ]
     requests = [
         permission(paper, agency, one, "REQUESTED")
         for paper, agency, one in zip(papers, agencies, PROCEDURES, strict=True)
@@ -275,6 +291,8 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
     ]
     rows = [
         *(one for parts in (*dossiers, *queue) for one in parts),
+        *ended,
+        *erasures,
         *consents,
         *requests,
         *shares,
