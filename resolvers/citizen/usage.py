@@ -23,6 +23,7 @@ class DataUsage:
     purpose: str
     claims: list[str]
     legal_basis: str
+    article: str | None = strawberry.field(description="Which law has it done, where nobody's consent does.")
     outcome: str
     log_index: int | None
     row: strawberry.Private[UsageRow]
@@ -36,6 +37,7 @@ class DataUsage:
             purpose=purpose_words(context, row.purpose),
             claims=list(dict.fromkeys(labels)),
             legal_basis=row.legal_basis,
+            article=row.article,
             outcome=row.outcome,
             log_index=row.log_index,
             row=row,

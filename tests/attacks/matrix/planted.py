@@ -575,6 +575,7 @@ def _usage(caller: str) -> Values:
         "DataUsage.legalBasis": "CONSENT",
         "DataUsage.outcome": {"owner": "OVERRIDDEN", "guardian": "FOUND"}.get(caller, "SUCCESS"),
         "DataUsage.logIndex": a_number,
+        "DataUsage.article": "Civil Code 2015, Article 136",
         "DataUsage.agency": "UBND kia" if caller == "spouse" else HALL,
     }
 
