@@ -103,11 +103,12 @@ LOOSE: Final[dict[str, str]] = {
 """Rows that lack something no single column says."""
 
 SEALED: Final = """
+    SELECT sealed.*, EXISTS (SELECT FROM shreddings s WHERE s.subject_id = sealed.subject_id) AS destroyed FROM (
     SELECT subject_id, blob, wrapped_key, document_id AS document, id AS version, number, sealed_sha256, size_bytes
     FROM document_versions WHERE blob IS NOT NULL
     UNION ALL
     SELECT subject_id, blob, wrapped_key, id, id, :unclaimed, sealed_sha256, size_bytes
-    FROM uploads WHERE blob IS NOT NULL AND claimed_at IS NULL
+    FROM uploads WHERE blob IS NOT NULL AND claimed_at IS NULL) sealed
 """
 
 
@@ -139,9 +140,10 @@ class Below:
         return found
 
     async def keyless(self) -> list[UUID]:
-        """Subjects whose key is not there: nothing of theirs could ever be read."""
+        """Subjects whose key is not there, and was not to be destroyed: nothing of theirs could ever be read."""
+        kept = "SELECT id FROM subjects EXCEPT SELECT subject_id FROM shreddings"
         async with self.owner.connect() as connection:
-            subjects = set((await connection.scalars(text("SELECT id FROM subjects"))).all())
+            subjects = set((await connection.scalars(text(kept))).all())
         async with self.keys_owner.connect() as connection:
             living = "SELECT subject_id FROM subject_keys WHERE destroyed_at IS NULL"
             return sorted(subjects - set((await connection.scalars(text(living))).all()))
@@ -151,8 +153,9 @@ class Below:
         return {row.blob for row in await self._sealed()}
 
     async def authenticate(self, but: set[str]) -> set[str]:
-        """Open every sealed file that rows name, `but` those already seen; returns the names."""
-        rows = [row for row in await self._sealed() if row.blob not in but]
+        """Open every sealed file that rows name, `but` those already seen and those of people whose key was to be
+        destroyed; returns the names."""
+        rows = [row for row in await self._sealed() if row.blob not in but and not row.destroyed]
         async with self.keys.opened_together({row.subject_id for row in rows}) as keys:
             for row in rows:
                 await self._authenticate(row, keys[row.subject_id])

@@ -65,7 +65,7 @@ def _seen(
     watcher: Watcher, act: str, real: Callable[..., Any], describe: Callable[..., dict[str, Any]]
 ) -> Callable[..., Any]:
     def call(*given: Any, **named: Any) -> Any:
-        ours = _our_place(sys._getframe(1))
+        ours = our_place(sys._getframe(1))
         if ours is None:
             return real(*given, **named)
         seen = Call(f"{ours}: {act}", act, **describe(*given, **named))
@@ -76,7 +76,7 @@ def _seen(
 
 def _opening(watcher: Watcher, real: Callable[..., Any]) -> Callable[..., Any]:
     def opening(file: Any, mode: str = "r", *given: Any, **named: Any) -> Any:
-        ours = _our_place(sys._getframe(1))
+        ours = our_place(sys._getframe(1))
         if ours is None or not set(mode) & set("wax+"):
             return real(file, mode, *given, **named)
         path = _of_descriptor(file) if isinstance(file, int) else Path(file)
@@ -119,7 +119,7 @@ class _File:
         return getattr(self._file, name)
 
 
-def _our_place(frame: FrameType | None) -> str | None:
+def our_place(frame: FrameType | None) -> str | None:
     """The module and function of ours that asked, or None when somebody else did."""
     for _ in range(_DEEPEST):
         if frame is None:
@@ -127,7 +127,7 @@ def _our_place(frame: FrameType | None) -> str | None:
         file = frame.f_code.co_filename
         if file.startswith(ROOMS):
             return f"{file.removeprefix(f'{ROOT}/')} {frame.f_code.co_name}"
-        if not file.startswith((_LIBRARY, _OURSELVES)) or "site-packages" in file:
+        if not file.startswith((_LIBRARY, _OURSELVES, "<frozen ")) or "site-packages" in file:
             return None
         frame = frame.f_back
     return None
