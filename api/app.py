@@ -28,7 +28,7 @@ from api.gateway.operations import OperationRefused
 from api.graphql import GraphQLFace, Rules
 from api.health import Clock
 from api.log import addresses as log
-from api.log import mine
+from api.log import mine, tracking
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
@@ -287,6 +287,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *uploads.routes(house, now),
         *verify.routes(house, now, sandbox=not settings.production),
         *mine.routes(house, now),
+        *tracking.routes(house, now),
         *log.routes(house.database),
         *health.routes(house, parts.tokens, parts.loops, clock),
     ]

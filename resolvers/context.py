@@ -7,7 +7,7 @@ fields on one connection pass with a warm pool and fail with a cold one.
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -20,13 +20,13 @@ from auth.allowances import Allowances
 from auth.apps.access import Gate
 from auth.assurance import SIGNED_IN
 from auth.caller import Caller
-from auth.errors import AccessDenied
+from auth.errors import AccessDenied, NotFound
 from auth.policy import reach
 from connectors.push import Pushes
 from connectors.registers import Registers
 from dossiers.case import Office
 from dossiers.clock import local_day
-from dossiers.errors import AlreadyHeld
+from dossiers.errors import AlreadyHeld, EvidenceGone
 from procedures.law import Law
 from resolvers.connections import Cursors
 from resolvers.loaders import Loaders
@@ -34,6 +34,7 @@ from resolvers.problems import UserError, shaped
 from store import ledger
 from store.database import Database, Tx
 from store.past_requests import Past, recall, remember
+from vault.errors import ClaimUnknown, ConsentMissing, DocumentNotUsable, GrantSpent
 
 T = TypeVar("T")
 
@@ -101,19 +102,21 @@ class Context:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Tx]:
-        """Commits on leaving. A denial rolls everything back, so it is written to the log on its own.
+        """Commits on leaving. A refusal rolls everything back, so what was tried is written to the log on its own.
 
         Raises Unauthenticated before anything is looked for: whose session has ended is told so, not that their
         things are gone.
         """
         reach(self.caller, SIGNED_IN)
+        begun: Tx | None = None
         try:
             async with self.house.database.writing(self.caller.actor, self.request_id) as tx:
+                begun = tx
                 yield tx
             # What was loaded before the change must not answer for what came after it.
             self._loaders = None
-        except AccessDenied as denied:
-            await self._log_denial(denied)
+        except TRIED as refusal:
+            await self._log_refusal(refusal, ledger.attempted(begun) if begun is not None else None)
             raise
 
     async def act(
@@ -198,18 +201,19 @@ class Context:
         digest = self.office.safe.keys.index("request", request_hash(given).hex())
         return Past(self.caller_key, operation, given.idempotency_key, digest)
 
-    async def _log_denial(self, denied: AccessDenied) -> None:
-        entry = ledger.Entry(
-            kind="access.denied",
-            subject_id=None,
-            outcome="DENIED",
-            purpose="",
-            legal_basis="NONE",
-            reason=denied.reason,
-        )
-        async with self.house.database.writing(self.caller.actor) as tx:
+    async def _log_refusal(self, refusal: Exception, tried: ledger.Entry | None) -> None:
+        if tried is not None:
+            entry = replace(tried, reason=str(getattr(refusal, "code", "")))
+        elif isinstance(refusal, AccessDenied):
+            entry = ledger.Entry("access.denied", None, "DENIED", "", "NONE", reason=refusal.reason)
+        else:
+            return
+        async with self.house.database.writing(self.caller.actor, self.request_id) as tx:
             await ledger.record(tx, self.caller.actor, entry, self.now)
 
+
+TRIED = (AccessDenied, NotFound, ConsentMissing, DocumentNotUsable, ClaimUnknown, GrantSpent, EvidenceGone)
+"""Refusals that are somebody's answer about somebody's data, and so for that person to read."""
 
 AppInfo = Info[Context, None]
 

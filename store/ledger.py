@@ -175,6 +175,21 @@ _UNWRITABLE = frozenset({"55P03", "42501"})
 """Locked, or closed to us. A full or failing disk is TemporarilyUnavailable, here as anywhere."""
 
 
+def attempt(tx: Tx, entry: Entry) -> None:
+    """Remember what this transaction is about to try. Should it be refused, nothing of it stays but this line, which
+    whoever ended it writes in a transaction of its own: a person reads who was refused their data, too."""
+    tx.info[_ATTEMPT] = entry
+
+
+def attempted(tx: Tx) -> Entry | None:
+    """What was tried last; None where nothing of anybody's was."""
+    entry: Entry | None = tx.info.get(_ATTEMPT)
+    return entry
+
+
+_ATTEMPT = "attempt"
+
+
 async def count_unsealed(tx: Tx) -> int:
     """Committed lines without a place, up to `MOST_COUNTED`. For the loops' role."""
     some = select(LedgerEntry.id).where(LedgerEntry.log_index.is_(None)).limit(MOST_COUNTED).subquery()

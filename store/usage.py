@@ -57,6 +57,31 @@ async def my_data_usage(
     return tuple(_row(row) for row in rows)
 
 
+async def lines_about(
+    tx: Tx,
+    subjects: Sequence[UUID],
+    after: int | None,
+    span: tuple[datetime | None, datetime | None],
+    limit: int,
+) -> Sequence[LedgerEntry]:
+    """Whole lines about these subjects, newest first, from the first moment of `span` on and before the second."""
+    query = select(LedgerEntry).where(LedgerEntry.subject_id.in_(subjects))
+    start, end = span
+    if after is not None:
+        query = query.where(LedgerEntry.id < after)
+    if start is not None:
+        query = query.where(LedgerEntry.at >= start)
+    if end is not None:
+        query = query.where(LedgerEntry.at < end)
+    return (await tx.scalars(query.order_by(LedgerEntry.id.desc()).limit(limit))).all()
+
+
+async def officer_codes(tx: Tx, officers: Sequence[UUID]) -> dict[UUID, str]:
+    """The codes of those among them who acted on the actor's own subjects."""
+    found = text("SELECT * FROM officer_codes(:officers)")
+    return {row.id: row.code for row in await tx.execute(found, {"officers": list(officers)})}
+
+
 async def log_indexes(tx: Tx, ids: Sequence[int]) -> dict[int, int]:
     """Where these lines stand in the sealed log, which is public; lines not sealed yet are absent."""
     rows = await tx.execute(select(LogLeaf.ledger_id, LogLeaf.log_index).where(LogLeaf.ledger_id.in_(ids)))

@@ -106,6 +106,7 @@ async def disclose(tx: Tx, caller: Caller, disclosure: Disclosure, safe: Safe) -
     # (2) Lock the consent against withdrawal. A plain read let 38 of 150 disclosures finish after an
     #     acknowledged withdrawal; FOR SHARE none. The clock is read after the wait. Where nobody has vouched for the
     #     log for hours, nothing is shown.
+    ledger.attempt(tx, _tried(disclosure))
     consent = await _lock_consent(tx, disclosure.basis)
     heard = await pulse.heard(tx)
     heard.refuse_silence()
@@ -299,6 +300,22 @@ def _is_about(item: Item, disclosure: Disclosure, document: Document) -> bool:
         return False
     # An answer fetched for another dossier answers another question than the one agreed to.
     return item.version is not None or document.bound_to == disclosure.dossier
+
+
+def _tried(disclosure: Disclosure) -> ledger.Entry:
+    """What a refusal leaves in the log: who asked for which claims, and not whether there are any."""
+    basis = disclosure.basis
+    return ledger.Entry(
+        kind="access.refused",
+        subject_id=disclosure.subject,
+        outcome="REFUSED",
+        purpose=disclosure.purpose,
+        legal_basis=_NAMES[type(basis)],
+        claims=tuple(sorted(disclosure.claims)),
+        dossier_id=disclosure.dossier,
+        consent_id=basis.consent if isinstance(basis, UnderConsent | UnderGrant) else None,
+        requirement=disclosure.requirement,
+    )
 
 
 def _entry(disclosure: Disclosure, document: Document) -> ledger.Entry:
