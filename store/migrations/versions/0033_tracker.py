@@ -2,8 +2,8 @@
 
 from store.migrations import script
 
-revision = "0032_tracker"
-down_revision = "0031_intake"
+revision = "0033_tracker"
+down_revision = "0032_erasures"
 
 
 def upgrade() -> None:
