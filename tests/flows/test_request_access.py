@@ -148,6 +148,7 @@ async def test_a_periodic_grant_is_read_once_a_period_and_told_how_long_it_may_b
     async with unchanged(stage):
         assert (await reader.refused("readGranted", READ))["code"] == "CONSENT_MISSING"
     async with later(timedelta(days=8)) as then:
+        await then.settle()
         there = await started(then, "so-tai-chinh")
         (asked,) = await rows(then, "SELECT id FROM access_requests")
         token = (await there.ask_after(global_id("AccessRequest", asked[0]))).json()["access_token"]
