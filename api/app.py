@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import content, exports, handover, health, verify
+from api import content, exports, handover, health, proofs, verify
 from api.boot import refuse_unsafe_keys, refuse_wrong_databases
 from api.door import passkeys, signin
 from api.door.front import FrontDoor
@@ -69,6 +69,7 @@ from store.database import Actor, Database
 from store.embedded import Servers
 from store.log import pulse
 from store.migrate import Progress, assert_walls, refuse_unfinished, upgrade
+from vault.proofs.notary import load_notary
 from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keys import Keys
@@ -92,13 +93,15 @@ class Platform:
 
 
 def create_keys(settings: Settings) -> bool:
-    """Make the key ring and both signing keys where they are missing; whether the ring was made now.
+    """Make the key ring and the signing keys where they are missing; whether the ring was made now.
 
     Losing the ring loses every document for good: the caller says so to whoever runs it.
     """
     made = make_ring(settings)
     SigningKey.load_or_create(settings.keys / "tokens.pem")
     SigningKey.load_or_create(settings.keys / "push.pem")
+    for name in ("attest.pem", "anchor.pem"):
+        SigningKey.load_or_create(settings.keys / name)
     LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
     return made
 
@@ -172,8 +175,7 @@ async def open_platform(
             await pulse.expect(tx, [one.key.name for one in settings.witnesses])
         tokens = _tokens(settings)
         signer = LogSigner.from_file(settings.keys / "log.key", settings.log_origin)
-        scanner = Scanner(settings.scanner) if settings.scanner else None
-        safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens, settings.public_url, scanner)
+        safe = _safe(settings, keys, tokens)
         async with open_client() as wire:
             registers = _registers(neighbours, wire, now)
             gate = Gate(
@@ -211,6 +213,13 @@ async def open_platform(
         await database.close()
         await work.close()
         await keys.close()
+
+
+def _safe(settings: Settings, keys: Keys, tokens: Tokens) -> Safe:
+    scanner = Scanner(settings.scanner) if settings.scanner else None
+    notary = load_notary(settings.keys, settings.public_url)
+    blobs = LocalBlobs(settings.data / "blobs")
+    return Safe(keys, blobs, tokens, settings.public_url, notary, scanner)
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -289,6 +298,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *mine.routes(house, now),
         *tracking.routes(house, now),
         *log.routes(house.database),
+        *proofs.routes(house, now),
         *health.routes(house, parts.tokens, parts.loops, clock),
     ]
     app = Starlette(

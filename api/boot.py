@@ -23,7 +23,7 @@ CLOCKS_APART: Final = timedelta(seconds=5)
 RING_FILE: Final = "root.json"
 """Not there where a token holds the root key, unless the ring has just moved into it."""
 
-KEY_FILES: Final = (RING_FILE, "tokens.pem", "log.key")
+KEY_FILES: Final = (RING_FILE, "tokens.pem", "log.key", "attest.pem", "anchor.pem")
 
 ROLES: Final[Mapping[str, str]] = {
     "DATABASE_URL": "motlan_app",

@@ -28,8 +28,10 @@ from resolvers.context import Context, House
 from resolvers.problems import BadInput, shaped, top_level
 from store.database import Tx
 from store.identifiers import new_id
+from vault.issuing.attesting import attested_version, file_id
 from vault.opening import OpenContent, open_own, reopen_own
 from vault.permission.tickets import Form, Shown, hold_ticket, spend_ticket
+from vault.proofs.stamping import stamped
 from vault.showing import thumbnails
 
 STATUS: Mapping[str, int] = {
@@ -56,21 +58,26 @@ _ENDINGS: Mapping[str, str] = {"application/pdf": "pdf", "image/jpeg": "jpg", "i
 
 
 CONTENT: Final = "/documents/{id}/content"
+ATTESTED: Final = "/documents/{id}/attested"
 
 Identify = Callable[[House, Request, datetime], Awaitable[Context]]
 """Who asks at what moment: `context_of`, or by a pass. Raises Unreadable."""
 
 
 def routes(house: House, now: Callable[[], datetime]) -> list[Route]:
-    """`GET /documents/{id}/thumbnail`, and `/documents/{id}/content` where originals have no origin of their own."""
+    """`GET /documents/{id}/thumbnail`, and the originals where they have no origin of their own."""
     bytes_ = _Bytes(house, now, context_of)
     shown = Route("/documents/{id}/thumbnail", bytes_.show, methods=["GET"])
     return [shown] if house.content_url else [shown, *original_routes(house, now, context_of)]
 
 
 def original_routes(house: House, now: Callable[[], datetime], identify: Identify) -> list[Route]:
-    """`GET /documents/{id}/content`, for whoever `identify` says is asking."""
-    return [Route(CONTENT, _Bytes(house, now, identify).give, methods=["GET"])]
+    """`GET /documents/{id}/content` and `/documents/{id}/attested`, for whoever `identify` says is asking."""
+    bytes_ = _Bytes(house, now, identify)
+    return [
+        Route(CONTENT, bytes_.give, methods=["GET"]),
+        Route(ATTESTED, bytes_.give_attested, methods=["GET"]),
+    ]
 
 
 async def context_of(house: House, request: Request, now: datetime) -> Context:
@@ -112,6 +119,10 @@ class _Bytes:
         """The bytes of a document of one's own, or of a piece of evidence; a range of them when asked for one."""
         return await self._answer(request, self._content)
 
+    async def give_attested(self, request: Request) -> Response:
+        """The file an attestation speaks of, its random id in it: once, whole."""
+        return await self._answer(request, self._attested)
+
     async def show(self, request: Request) -> Response:
         """A thumbnail of a picture of one's own: drawn anew, and logged as the opening it is."""
         return await self._answer(request, self._thumbnail)
@@ -148,6 +159,34 @@ class _Bytes:
 
         content, span = await self._opened(request, context, evidence if kind == "Evidence" else own)
         return _Attachment(content, span)
+
+    async def _attested(self, request: Request, context: Context) -> Response:
+        safe, ids = self._house.office.safe, list[bytes]()
+
+        async def own(tx: Tx) -> OpenContent:
+            shown = Shown(
+                read_uuid(request.path_params["id"], "Document"),
+                Form.ATTESTED,
+                request.query_params.get("ticket", ""),
+            )
+            held = await hold_ticket(tx, context.caller, shown, safe, context.now)
+            if held.attestation is None:
+                raise NotFound
+            made_over = await attested_version(tx, held.attestation)
+            content = await self._open_own(tx, context, shown, None)
+            if made_over != (shown.document, content.version):
+                content.close()
+                raise NotFound
+            ids.append(file_id(held.attestation, safe))
+            return content
+
+        content, _ = await self._opened(None, context, own)
+        async with safe.bench:
+            whole = b"".join([piece async for piece in content.stream()])
+            body = stamped(content.media_type, whole, ids[0])
+        name = f"document.{_ENDINGS.get(content.media_type, 'bin')}"
+        headers = {**ATTACHMENT, "Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(body, headers=headers, media_type=content.media_type)
 
     async def _thumbnail(self, request: Request, context: Context) -> Response:
         async def own(tx: Tx) -> OpenContent:

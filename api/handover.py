@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import exports
-from api.content import CONTENT, context_of, original_routes, refused
+from api.content import ATTESTED, CONTENT, context_of, original_routes, refused
 from api.gateway.requests import Unreadable, unreadable
 from api.web.answers import HARDENED, refusal
 from api.web.cors import ASKED, SHOWN
@@ -56,7 +56,7 @@ def routes(house: House, now: Callable[[], datetime]) -> list[Route]:
             target += f"&ticket={quote(ticket, safe='')}"
         return RedirectResponse(target, 303, HARDENED)
 
-    return [Route(path, hand_over, methods=["GET"]) for path in (CONTENT, exports.EXPORT)]
+    return [Route(path, hand_over, methods=["GET"]) for path in (CONTENT, ATTESTED, exports.EXPORT)]
 
 
 class ContentOrigin:

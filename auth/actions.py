@@ -51,6 +51,8 @@ class Action(StrEnum):
     WITHDRAW_CONSENT = "withdrawConsent"
     CREATE_SHARE = "createShare"
     REVOKE_SHARE = "revokeShare"
+    ATTEST_DOCUMENT = "attestDocument"
+    ISSUE_CREDENTIAL = "issueCredential"
     REGISTER_NEWBORN = "registerNewborn"
     RECOGNISE_GUARDIAN = "recogniseGuardian"
     REVOKE_MANDATE = "revokeMandate"

@@ -38,8 +38,9 @@ GUESSABLE: Final[dict[str, Allowance]] = {
 DEAR: Final[dict[str, Allowance]] = {
     "exportMyData": Allowance(3, 3_600),
     "/log/mine": Allowance(10, 3_600),
+    "/status-lists": Allowance(300, 60),
 }
-"""What reads a whole vault: nobody needs it often, and a thief wants it at once."""
+"""What reads a whole vault, which nobody needs often and a thief wants at once; and what is signed anew for each."""
 
 
 @dataclass(slots=True)

@@ -293,6 +293,8 @@ RULES: Mapping[Action, Rule] = {
     Action.WITHDRAW_CONSENT: _citizen(ConsentFacts),
     Action.CREATE_SHARE: _citizen(DocumentFacts),
     Action.REVOKE_SHARE: _citizen(ShareFacts),
+    Action.ATTEST_DOCUMENT: _citizen(DocumentFacts),
+    Action.ISSUE_CREDENTIAL: _citizen(DocumentFacts),
     Action.REGISTER_NEWBORN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.REVOKE_MANDATE: _citizen(MandateFacts),

@@ -284,6 +284,8 @@ class DocumentType:
     application_form: bool = False
     identifying: tuple[ClaimNeed, ...] = ()
     """Claims that together name the object (parcel and map sheet, plate number …); empty when none do."""
+    always_shown: frozenset[str] = frozenset()
+    """Claims, as concept@role, that no credential over this paper hides: they are about the paper, not a person."""
 
 
 @dataclass(frozen=True, slots=True)

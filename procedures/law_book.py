@@ -109,6 +109,9 @@ def document_type_of(files: CatalogueFiles, body: Body) -> DocumentType:
         case_bound=bool(body.get("case_bound", False)),
         application_form=body["category"] == "application_form",
         identifying=needs(body.get("identifying", ())),
+        always_shown=frozenset(
+            f"{one['concept']}@{one['role']}" for one in attested["claims"] if one.get("sd") == "never"
+        ),
     )
 
 

@@ -28,6 +28,7 @@ from resolvers.phones import changes as feed
 from resolvers.phones import devices
 from resolvers.phones import notices as told
 from resolvers.problems import PROBLEM_TYPES, BadInput
+from resolvers.proofs import attesting
 from resolvers.scalars import config
 
 
@@ -139,6 +140,8 @@ class Mutation:
     )
     create_share: sharing.CreateSharePayload = strawberry.mutation(resolver=sharing.create_share)
     revoke_share: sharing.RevokeSharePayload = strawberry.mutation(resolver=sharing.revoke_share)
+    attest_document: attesting.AttestDocumentPayload = strawberry.mutation(resolver=attesting.attest)
+    issue_credential: attesting.IssueCredentialPayload = strawberry.mutation(resolver=attesting.issue)
     verify_document: sharing.VerifyDocumentPayload = strawberry.mutation(resolver=sharing.verify_document)
     request_access: access.RequestAccessPayload = strawberry.mutation(resolver=access.request_access)
     read_granted: access.ReadGrantedPayload = strawberry.mutation(resolver=access.read_granted)

@@ -28,6 +28,7 @@ from store.database import Database, open_engine
 from store.embedded import Embedded, Servers
 from store.migrate import upgrade
 from store.records import Record
+from vault.proofs.notary import Notary
 from vault.safe import Safe
 from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
@@ -166,7 +167,11 @@ async def safe(servers: Servers) -> AsyncIterator[Safe]:
     ring_files.create(folder / "root.json")
     keys = Keys(servers.keys_url, LocalKeyRing(folder / "root.json"))
     yield Safe(
-        keys, LocalBlobs(folder / "blobs"), Tokens("https://motlan.invalid", SigningKey.generate()), "test"
+        keys,
+        LocalBlobs(folder / "blobs"),
+        Tokens("https://motlan.invalid", SigningKey.generate()),
+        "test",
+        Notary("https://motlan.invalid", SigningKey.generate(), SigningKey.generate()),
     )
     await keys.close()
     shutil.rmtree(folder)

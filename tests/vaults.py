@@ -26,6 +26,7 @@ from vault.intake.legs import Dock
 from vault.intake.uploads import Announcement, create_upload, find_ticket
 from vault.permission.consent import Decision, give_consent
 from vault.permission.notice import Item, PaperWords, Words, notice
+from vault.proofs.notary import Notary
 from vault.records import Subject
 from vault.safe import Safe
 from vault.sealing import ring_files
@@ -223,7 +224,8 @@ async def make_safe(keys_url: str, folder: Path) -> Safe:
     ring_files.create(folder / "root.json")
     keys = Keys(keys_url, LocalKeyRing(folder / "root.json"))
     tokens = Tokens("https://motlan.test", SigningKey.generate())
-    return Safe(keys, LocalBlobs(folder / "blobs"), tokens, "motlan.test")
+    notary = Notary("https://motlan.test", SigningKey.generate(), SigningKey.generate())
+    return Safe(keys, LocalBlobs(folder / "blobs"), tokens, "motlan.test", notary)
 
 
 async def make_world(database: Database, owner: AsyncEngine, safe: Safe, now: datetime) -> World:

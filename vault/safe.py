@@ -1,4 +1,4 @@
-"""What the vault's use cases need besides a transaction: keys, blobs, and the signer of receipts."""
+"""What the vault's use cases need besides a transaction: keys, blobs, and who signs receipts and proofs."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from typing import Final
 
 from auth.tokens import Tokens
 from connectors.malware import Scanner
+from vault.proofs.notary import Notary
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keys import Keys
 
@@ -34,6 +35,7 @@ class Safe:
     blobs: LocalBlobs
     receipts: Tokens
     instance: str
+    notary: Notary
     scanner: Scanner | None = None
     quota: Quota = PER_SUBJECT
     bench: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE), repr=False)

@@ -38,6 +38,7 @@ from vault.backup.files import FOLDER, FORGET_UPLOADS, begin_folder, give_name, 
 from vault.backup.opening import Opened, open_everything
 from vault.errors import KeyMissing
 from vault.keycare.shredding import Order, replay
+from vault.proofs.notary import load_notary
 from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import KeyRing
@@ -203,7 +204,8 @@ async def _prove(settings: Settings, servers: Servers, plan: _Plan, now: datetim
     work = Database(servers.work_url, pool_size=1, clock_offset=settings.clock_offset)
     keys = Keys(servers.keys_url, plan.ring, pool_size=1)
     tokens = Tokens(settings.public_url, SigningKey.load(settings.keys / "tokens.pem"))
-    safe = Safe(keys, LocalBlobs(_drafts(settings)), tokens, settings.public_url)
+    notary = load_notary(settings.keys, settings.public_url)
+    safe = Safe(keys, LocalBlobs(_drafts(settings)), tokens, settings.public_url, notary)
     try:
         async with owning(servers) as owner:
             back = await replay(owner, work, keys, plan.orders, now)

@@ -27,7 +27,7 @@ KEPT_SECONDS: Final = 600
 """How long a browser may go by an answer to its question. Striking an origin off counts from then."""
 
 OPEN: Final = (
-    "/graphql", "/uploads", "/documents/", "/exports/", "/log/", "/.well-known/",
+    "/graphql", "/uploads", "/documents/", "/exports/", "/log/", "/.well-known/", "/status-lists", "/vct/",
     "/oauth/par", "/oauth/token", "/oauth/revoke",
 )  # fmt: skip
 """What programs speak to. Pages for people are for this origin alone."""

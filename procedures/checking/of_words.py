@@ -46,6 +46,9 @@ def _claims(files: CatalogueFiles) -> Iterator[Fault]:
                 if claim["concept"] not in concepts:
                     detail = f"no concept {claim['concept']!r}"
                     yield row.fault(FaultKind.UNKNOWN_CLAIM, f".claims[{index}].concept", detail)
+                elif kind == "document_claims" and not _is_shown_lawfully(claim, concepts):
+                    detail = "sd must be always, or never for what is about no person"
+                    yield row.fault(FaultKind.UNKNOWN_CLAIM, f".claims[{index}].sd", detail)
     for row in located(files, "document_types"):
         attested = files.table("document_claims").get(row.id, {"claims": []})["claims"]
         known = {(claim["concept"], claim["role"]) for claim in attested}
@@ -58,6 +61,12 @@ def _claims(files: CatalogueFiles) -> Iterator[Fault]:
             if field["concept"] is not None and field["concept"] not in concepts:
                 detail = f"no concept {field['concept']!r}"
                 yield form.fault(FaultKind.UNKNOWN_FIELD_CONCEPT, f".fields[{index}].concept", detail)
+
+
+def _is_shown_lawfully(claim: Mapping[str, Any], concepts: Mapping[str, Any]) -> bool:
+    """Whether the catalogue says if a credential hides this claim, and hides whatever tells of a person."""
+    sensitive = concepts[claim["concept"]]["sensitivity"] > 0
+    return claim.get("sd") == "always" or (claim.get("sd") == "never" and not sensitive)
 
 
 def _roles(files: CatalogueFiles) -> Iterator[Fault]:

@@ -60,6 +60,7 @@ from store.records import (
 )
 from vault.records import (
     AccessRequest,
+    Attestation,
     Consent,
     ConsentEvent,
     ConsentUse,
@@ -70,6 +71,7 @@ from vault.records import (
     Share,
     ShareOpening,
     Shredding,
+    StandingChange,
     Subject,
     SubjectObject,
     Upload,
@@ -252,6 +254,8 @@ def the_rest() -> list[Row]:
     _, theirs = shared = share()
     return [
         shared,
+        attested(),
+        row(StandingChange, list=1, place=7, standing=1),
         row(ShareOpening, share_id=theirs["id"], officer_id=ID["officer_a"]),
         row(
             AccessRequest,
@@ -287,6 +291,11 @@ def the_rest() -> list[Row]:
 def share(**changes: Any) -> Row:
     of = {"subject_id": ID["lan"], "document_id": ID["lan_used"], "version_id": VERSION["lan_used"]}
     return row(Share, **{"id": new_id(), **of, "uses": 0, "max_uses": 3, **changes})
+
+
+def attested(**changes: Any) -> Row:
+    of = {"subject_id": ID["lan"], "document_id": ID["lan_used"], "version_id": VERSION["lan_used"]}
+    return row(Attestation, **{"form": "cwt", "list": 1, "place": 7, **of, **changes})
 
 
 def note(who: str, owner: str, **changes: Any) -> Row:

@@ -155,7 +155,7 @@ def _change_keys(folder: Path, mend: Callable[[], None]) -> None:
     assert left.keys
     assert not left.keys.keys() & made.keys.keys()
     names = {path.name for path in settings.keys.iterdir()}
-    assert names == {"root.json", "tokens.pem", "push.pem", "log.key"}
+    assert names == {"root.json", "tokens.pem", "push.pem", "attest.pem", "anchor.pem", "log.key"}
 
 
 def _again(change: Callable[[], T], mend: Callable[[], None], look: Callable[[], object] = dict) -> T:

@@ -89,6 +89,7 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
     "consent_uses": ("consent_id", {"lan": {"given"}, "officer_a": {"given"}}),
     "erasure_requests": ("subject_id", {"lan": {"lan"}, "officer_a": {"lan"}}),
     "shares": ("subject_id", {"lan": {"lan"}}),
+    "attestations": ("subject_id", {"lan": {"lan"}}),
     "access_requests": ("subject_id", {"lan": {"lan"}, "officer_a": {"lan"}}),
     "sealed_notes": (
         "owner_ref",
@@ -126,7 +127,7 @@ OF_THE_LOG = {"cosignatures", "head_roots", "head_leaves", "head_nodes", "log_pu
 NEVER_READ = {
     *("accounts", "sessions", "login_states", "app_requests", "refresh_tokens", "seen_proofs"),
     *("passkeys", "key_enrolments", "key_ceremonies", "content_passes"),
-    *("outbox", "shreddings", "number_tries", "systems", "share_openings"),
+    *("outbox", "shreddings", "number_tries", "systems", "share_openings", "standing_changes"),
 }
 NAMES = {str(value): label for label, value in ID.items()} | {
     f"citizen:{ID[who]}": f"citizen:{who}" for who in ID

@@ -26,7 +26,6 @@ from store.embedded import Servers
 from store.ledger import seal
 from tests.attacks.killing import surroundings
 from tests.rooms.households import Household, Life
-from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import LocalKeyRing
 from vault.sealing.keys import Keys
@@ -132,7 +131,8 @@ class Elsewhere:
         database = Database(self.servers.url, pool_size=2, clock_offset=self.settings.clock_offset)
         owner = create_async_engine(self.servers.owner_url, poolclass=NullPool)
         there = platform.household
-        safe = Safe(keys, LocalBlobs(self.settings.data / "blobs"), there.safe.receipts, there.safe.instance)
+        blobs = LocalBlobs(self.settings.data / "blobs")
+        safe = replace(there.safe, keys=keys, blobs=blobs)
         world = replace(there.world, database=database, owner=owner, safe=safe)
         yield replace(there, world=world, servers=self.servers, folder=self.settings.data)
         await keys.close()

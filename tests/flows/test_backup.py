@@ -31,6 +31,7 @@ from tests.size import seed, sized
 from tests.vaults import make_world
 from vault.errors import SubjectShredded
 from vault.keycare.shredding import Order
+from vault.proofs.notary import load_notary
 from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import LocalKeyRing
@@ -48,7 +49,8 @@ async def platform(
     settings = Settings(tmp_path / "data", "http://127.0.0.1:8000", servers=servers, clock_offset=offset)
     create_keys(settings)
     keys = Keys(servers.keys_url, LocalKeyRing(settings.keys / "root.json"))
-    safe = Safe(keys, LocalBlobs(settings.data / "blobs"), tokens_of(settings), settings.public_url)
+    blobs, notary = LocalBlobs(settings.data / "blobs"), load_notary(settings.keys, settings.public_url)
+    safe = Safe(keys, blobs, tokens_of(settings), settings.public_url, notary)
     household = Household(await make_world(database, owner, safe, NOW), servers, settings.data)
     for _ in range(4):
         await household.add()

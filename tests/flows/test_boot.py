@@ -85,7 +85,7 @@ def _linked(path: Path) -> None:
     path.symlink_to(path.rename(path.with_suffix(".kept")))
 
 
-@pytest.mark.parametrize("name", ["root.json", "tokens.pem", "log.key"])
+@pytest.mark.parametrize("name", ["root.json", "tokens.pem", "log.key", "attest.pem", "anchor.pem"])
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [

@@ -33,6 +33,7 @@ from sandbox.identity import Settings, citizen_accounts, create_app, officer_acc
 from sandbox.people import PEOPLE
 from store.database import Database
 from store.embedded import Servers
+from vault.proofs.notary import Notary
 from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import LocalKeyRing
@@ -103,7 +104,8 @@ def origin(request: pytest.FixtureRequest) -> str:
 async def safe(servers: Servers, tmp_path: Path) -> AsyncIterator[Safe]:
     create_ring(tmp_path / "root-key")
     keys = Keys(servers.keys_url, LocalKeyRing(tmp_path / "root-key"))
-    yield Safe(keys, LocalBlobs(tmp_path / "blobs"), Tokens(PUBLIC, SigningKey.generate()), "test")
+    notary = Notary(PUBLIC, SigningKey.generate(), SigningKey.generate())
+    yield Safe(keys, LocalBlobs(tmp_path / "blobs"), Tokens(PUBLIC, SigningKey.generate()), "test", notary)
     await keys.close()
 
 

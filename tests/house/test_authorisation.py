@@ -16,6 +16,7 @@ WITHOUT: Mapping[str, str] = {
     "vault.permission.receipt.frozen_terms": "writes down what consent has just decided and asked for",
     "vault.permission.receipt.sign_receipt": "signs what consent has just decided and asked for; reads nothing",
     "vault.permission.tickets.hold_ticket": "the ticket itself is the permission; it names its caller and document",
+    "vault.permission.tickets.issue_attested_ticket": "within the making of an attestation that has asked",
     "dossiers.case.move_case": "the second half of use cases that have asked; the state table decides",
     "dossiers.case.record_event": "writes down what a use case did",
     "dossiers.desk.flags.flag_reliant": "a loop's, in the filer's name, after a revocation the policy allowed",

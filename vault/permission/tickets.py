@@ -35,6 +35,7 @@ class Form(StrEnum):
     CONTENT = "content"
     THUMBNAIL = "thumbnail"
     EXPORT = "export"
+    ATTESTED = "attested"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Held:
     document: UUID
     past: Past
     version: UUID | None
+    attestation: UUID | None = None
 
 
 async def issue_tickets(tx: Tx, caller: Caller, document: UUID, safe: Safe, now: datetime) -> Tickets:
@@ -89,12 +91,20 @@ async def hold_ticket(tx: Tx, caller: Caller, shown: "Shown", safe: Safe, now: d
         before = await recall(tx, past)
     except IdempotencyConflict as elsewhere:
         raise NotFound from elsewhere
-    return Held(shown.document, past, before.made if before is not None else None)
+    attestation = UUID(claims["att"]) if "att" in claims else None
+    return Held(shown.document, past, before.made if before is not None else None, attestation)
 
 
 async def spend_ticket(tx: Tx, held: Held, version: UUID, now: datetime) -> None:
     """Use it up, in the transaction that opens the bytes."""
     await remember(tx, held.past, version, None, now)
+
+
+def issue_attested_ticket(
+    caller: Caller, document: UUID, attestation: UUID, safe: Safe, now: datetime
+) -> Ticket:
+    """For the file an attestation speaks of, in the transaction that made it for the caller."""
+    return _ticket(caller, document, Form.ATTESTED, safe, now, attestation)
 
 
 def issue_export_ticket(caller: Caller, subject: UUID | None, safe: Safe, now: datetime) -> Ticket:
@@ -139,9 +149,13 @@ class Shown:
     ticket: str = field(repr=False)
 
 
-def _ticket(caller: Caller, thing: UUID, form: Form, safe: Safe, now: datetime) -> Ticket:
+def _ticket(
+    caller: Caller, thing: UUID, form: Form, safe: Safe, now: datetime, attestation: UUID | None = None
+) -> Ticket:
     id_, lifetime = new_id(), CONTENT_TICKET.longest
     claims = {"sub": str(caller.id), "aud": str(form), "jti": str(id_), "doc": str(thing)}
+    if attestation is not None:
+        claims["att"] = str(attestation)
     if form is Form.EXPORT:
         claims["sid"] = str(caller.session)
     text = safe.receipts.sign(CONTENT_TICKET, claims, lifetime=lifetime, now=now)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from auth.signing import SigningKey
 from sandbox.phones.relay import Handset
 from tests.attacks.matrix.face import ORIGIN
 from tests.attacks.matrix.planted import AT, HALL, Values, erasure, has, like
@@ -27,6 +28,7 @@ from tests.attacks.matrix.world import (
     Planted,
     land_claims,
 )
+from tests.proofs import point
 
 PARCEL = "land_parcel.parcel_number@land_parcel"
 NUMBER = "permit.number@permit_holder"
@@ -73,6 +75,16 @@ def on(planted: Planted, state: str, **more: Any) -> dict[str, Any]:
     return {"dossier": planted.id("Dossier", state), "expectedVersion": planted.versions[state], **more}
 
 
+def _attested(document: str) -> Values:
+    return {
+        "Attestation.fileUrl": has(f"{ORIGIN}/documents/{document}/attested?ticket="),
+        "Attestation.text": like(r"VNA1:[0-9A-Z $%*+./:-]{300,}"),
+        "Attestation.qrSvg": has("<svg"),
+        "Attestation.qrPng": like(r"iVBOR[\w+/=]{300,}"),
+        "Attestation.expiresAt": "2027-02-21T03:00:00+00:00",
+    }
+
+
 def _papers(planted: Planted) -> dict[str, Act]:
     land, scan = planted.id("Document", "land"), planted.id("Document", "passport")
     certified = {"Document.id": land, "Document.origin": "DIGITISED"}
@@ -115,6 +127,16 @@ def _papers(planted: Planted) -> dict[str, Act]:
             },
         ),
         "createShare": Act("createShare", {"document": land, "claims": [PARCEL], "maxUses": 3}, shared),
+        "attestDocument": Act("attestDocument", {"document": land, "claims": [PARCEL]}, _attested(land)),
+        "issueCredential": Act(
+            "issueCredential",
+            {"document": land, "holderKey": point(SigningKey.generate())},
+            {
+                "Credential.text": like(r"[\w.~-]{500,}"),
+                "Credential.type": has("/vct/"),
+                "Credential.expiresAt": "2026-11-24T03:00:00+00:00",
+            },
+        ),
         "endSession": Act(
             "endSession",
             {"session": planted.id("Session", "owner")},

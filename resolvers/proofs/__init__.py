@@ -1,0 +1,1 @@
+"""Proofs towards people and apps: making them, and the words for what is found of them."""
