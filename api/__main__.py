@@ -26,6 +26,7 @@ from api.process.backup import add_backup_command
 from api.process.commands import add_commands, show, tell
 from api.process.keys import add_key_commands
 from api.process.officers import add_officer_commands
+from api.process.proving import add_proof_commands
 from api.process.restore import add_restore_command
 from api.process.serving import (
     heeding_signals,
@@ -356,6 +357,7 @@ def _parser() -> argparse.ArgumentParser:
     add_backup_command(verbs, common)
     add_restore_command(verbs, common)
     add_system_commands(verbs, common)
+    add_proof_commands(verbs, common, lambda: datetime.now(UTC))
     add_officer_commands(verbs, common)
     return parser
 

@@ -340,7 +340,6 @@ class ProofFault(StrEnum):
     NAME_COLLISION = "name_collision"
     NESTED = "nested"
     CREDENTIAL_TYPE = "credential_type"
-    HOLDER_KEY = "holder_key"
     KEY_BINDING_MISSING = "key_binding_missing"
     KEY_BINDING = "key_binding"
     KEY_BINDING_AUDIENCE = "key_binding_audience"

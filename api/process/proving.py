@@ -1,0 +1,203 @@
+"""`motlan verify` and `motlan trust fetch`: proofs judged on any machine, without a database and without us.
+
+What a verifier needs lies in one folder: the anchor they trust, the trust list it signed, and lists of standings. All
+of it is public and signed; it may be fetched beforehand and carried to where there is no network.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+
+from api.process.commands import show, tell
+from auth.signing import KeyRefused, PublicKey, import_jwks
+from vault.errors import ProofRefused
+from vault.proofs.attestation import PREFIX
+from vault.proofs.judging import Finding, Listed, Shelf, When, judge_attestation, judge_credential
+from vault.proofs.selective import Meeting
+from vault.proofs.trust import TrustList, read_trust
+
+ANCHOR, TRUST, LISTS = "anchor.json", "trust.jwt", "lists"
+MOST_BYTES: Final = 4 * 1024 * 1024
+"""Of anything fetched, and of a text or picture read."""
+UNREADABLE: Final = 2
+
+
+def add_proof_commands(
+    verbs: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    common: argparse.ArgumentParser,
+    now: Callable[[], datetime],
+) -> None:
+    """`verify WHAT` and `trust fetch URL`. `now`: the clock by which proofs are judged."""
+    checking = verbs.add_parser(
+        "verify", parents=[common], help="is this proof, or the file beside it, good?"
+    )
+    checking.add_argument(
+        "what", help="a QR code's text, a picture of one, a .vna file, a credential, or a file"
+    )
+    checking.add_argument("--attestation", type=Path, help="the .vna of the file (else FILE.vna beside it)")
+    checking.add_argument("--trust", type=Path, default=Path("trust"), help="folder of `motlan trust fetch`")
+    checking.add_argument(
+        "--on", type=_moment, metavar="DATETIME", help="was it good then? (ISO 8601, with offset)"
+    )
+    checking.add_argument("--audience", help="who the credential was shown to: its holder's key must say so")
+    checking.add_argument("--nonce", help="the number drawn for that showing")
+    checking.set_defaults(run=lambda given, settings: verify(given, now()))
+    trust = verbs.add_parser("trust", help="what verifying needs").add_subparsers(required=True)
+    fetching = trust.add_parser(
+        "fetch", parents=[common], help="fetch anchor, trust list and lists of standings"
+    )
+    fetching.add_argument("url", help="the vault's address")
+    fetching.add_argument("--into", type=Path, default=Path("trust"))
+    fetching.add_argument("--anchor", help="the anchor's thumbprint, as published elsewhere")
+    fetching.add_argument("--on", type=_moment, metavar="DATETIME", help="also the lists as they stood then")
+    fetching.set_defaults(run=lambda given, settings: asyncio.run(fetch(given)))
+
+
+def verify(given: argparse.Namespace, now: datetime) -> int:
+    """Print the finding as JSON; 0 when the proof is good, 1 when it is not, 2 when there is nothing to judge."""
+    read = _read(given)
+    if read is None:
+        tell("no proof there: give a QR code's text, a picture of one, a .vna file, or a file with its .vna")
+        return UNREADABLE
+    text, file = read
+    on = int(given.on.timestamp()) if given.on is not None else None
+    shelf, when = shelf_in(given.trust), When(int(now.timestamp()), on)
+    if text.startswith(PREFIX):
+        found = judge_attestation(text, shelf, when, file)
+    else:
+        asked = given.audience is not None or given.nonce is not None
+        meeting = Meeting(given.audience or "", given.nonce or "") if asked else None
+        found = judge_credential(text, shelf, when, meeting)
+    show(json.dumps(told(found), ensure_ascii=False, indent=1))
+    return 0 if found.valid else 1
+
+
+def told(found: Finding) -> dict[str, Any]:
+    """A finding as others read it."""
+    return {
+        "valid": found.valid,
+        "signature": found.signature,
+        "issuerAuthority": found.issuer_authority,
+        "status": found.status,
+        "freshness": found.freshness,
+        "reasons": [one.value for one in found.faults],
+        "documentType": found.document_type,
+        "agency": found.agency,
+        "level": found.level,
+        "number": found.number,
+        "issuedOn": found.issued_on,
+        "claims": dict(found.claims),
+    }
+
+
+def shelf_in(folder: Path) -> Shelf:
+    """What a folder holds; lists are named by the digest of their address and read only when asked for."""
+
+    def lists(uri: str) -> Sequence[Listed]:
+        found = sorted((folder / LISTS).glob(f"{_name(uri)}*.jwt"))
+        return [
+            path.read_text("utf-8", errors="replace") for path in found if path.stat().st_size <= MOST_BYTES
+        ]
+
+    return Shelf(_trust_in(folder), lists)
+
+
+async def fetch(given: argparse.Namespace) -> int:
+    """Everything public that verifying needs. The anchor is taken once; another one later is refused."""
+    folder, home = given.into, given.url.rstrip("/")
+    (folder / LISTS).mkdir(parents=True, exist_ok=True)
+    async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as wire:
+        published = await _get(wire, f"{home}/.well-known/vn-trust-anchor")
+        keys = import_jwks(json.loads(published))
+        known = _anchors(folder)
+        if (given.anchor is not None and set(keys) != {given.anchor}) or (known and set(known) != set(keys)):
+            tell(
+                "refused: the anchor is another one; compare its thumbprint with what was published elsewhere"
+            )
+            return 1
+        token = await _get(wire, f"{home}/.well-known/vn-trust-list")
+        read_trust(token, keys)
+        (folder / ANCHOR).write_text(published, "utf-8")
+        (folder / TRUST).write_text(token, "utf-8")
+        every = json.loads(await _get(wire, f"{home}/status-lists"))["status_lists"]
+        for uri in every:
+            (folder / LISTS / f"{_name(uri)}.jwt").write_text(await _get(wire, uri), "utf-8")
+            if given.on is not None:
+                second = int(given.on.timestamp())
+                kept = folder / LISTS / f"{_name(uri)}@{second}.jwt"
+                kept.write_text(await _get(wire, f"{uri}?time={second}"), "utf-8")
+    show(f"anchor {', '.join(keys)}: compare it with what was published elsewhere; {len(every)} lists")
+    return 0
+
+
+def _read(given: argparse.Namespace) -> tuple[str, bytes | None] | None:
+    """The proof's text, and the file it should speak of."""
+    if given.what.startswith(PREFIX) or "~" in given.what:
+        return given.what.strip(), None
+    path = Path(given.what)
+    if not path.is_file():
+        return None
+    beside = given.attestation or path.with_name(path.name + ".vna")
+    content = path.read_bytes()
+    if beside.is_file():
+        return beside.read_text("utf-8", errors="replace").strip(), content
+    # A credential begins as every JWS does, with a JSON object's brace and quotation mark in base64url.
+    if content[: len(PREFIX)] == PREFIX.encode() or content[:2] == b"ey":
+        return content[:MOST_BYTES].decode("utf-8", errors="replace").strip(), None
+    seen = _scanned(path)
+    return (seen, None) if seen is not None else None
+
+
+def _scanned(path: Path) -> str | None:
+    """What a picture's QR code says, where a reader is installed (`pip install zxing-cpp`)."""
+    try:
+        import zxingcpp
+        from PIL import Image
+    except ImportError:
+        tell("pictures are read where zxing-cpp is installed; give the text instead")
+        return None
+    try:
+        with Image.open(path) as picture:
+            found = zxingcpp.read_barcodes(picture.convert("L"))
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+    texts = [one.text for one in found if one.text.startswith(PREFIX)]
+    return texts[0] if len(texts) == 1 else None
+
+
+def _trust_in(folder: Path) -> TrustList | None:
+    try:
+        return read_trust((folder / TRUST).read_text("utf-8"), _anchors(folder))
+    except (OSError, UnicodeDecodeError, ProofRefused):
+        return None
+
+
+def _anchors(folder: Path) -> Mapping[str, PublicKey]:
+    try:
+        return import_jwks(json.loads((folder / ANCHOR).read_text("utf-8")))
+    except (OSError, ValueError, KeyRefused):
+        return {}
+
+
+async def _get(wire: httpx2.AsyncClient, address: str) -> str:
+    answer = await wire.get(address)
+    answer.raise_for_status()
+    if len(answer.content) > MOST_BYTES:
+        raise ValueError("too large")
+    return answer.text
+
+
+def _name(uri: str) -> str:
+    return hashlib.sha256(uri.encode()).hexdigest()[:32]
+
+
+def _moment(given: str) -> datetime:
+    moment = datetime.fromisoformat(given)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
