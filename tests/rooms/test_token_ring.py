@@ -228,7 +228,7 @@ async def household(
     keys = Keys(servers.keys_url, TokenRing(place))
     filed = await make_safe(servers.keys_url, tmp_path)
     await filed.keys.close()
-    safe = Safe(keys, filed.blobs, filed.receipts, filed.instance)
+    safe = Safe(keys, filed.blobs, filed.receipts, filed.instance, filed.notary)
     yield Household(await make_world(database, owner, safe, now), servers, tmp_path)
     await keys.close()
 
@@ -321,7 +321,7 @@ async def test_a_ring_moves_from_its_file_into_a_token_and_the_file_goes(
     assert not found_ring(place, ring_files.read(file))
     moving = MovingRing(TokenRing(place), file)
     keys = Keys(servers.keys_url, moving)
-    moved = Safe(keys, safe.blobs, safe.receipts, safe.instance)
+    moved = Safe(keys, safe.blobs, safe.receipts, safe.instance, safe.notary)
     assert keys.index("number", "001") == index
     assert [await household.read(one, moved) for one in people] == ["first"] * 2
     async with rotating(servers.keys_owner_url, moving) as rotation:
@@ -332,11 +332,12 @@ async def test_a_ring_moves_from_its_file_into_a_token_and_the_file_goes(
     assert not file.exists()
     alone = Keys(servers.keys_url, TokenRing(place))
     assert [
-        await household.read(one, Safe(alone, safe.blobs, safe.receipts, safe.instance)) for one in people
+        await household.read(one, Safe(alone, safe.blobs, safe.receipts, safe.instance, safe.notary))
+        for one in people
     ] == ["first"] * 2
     thief = Keys(servers.keys_url, LocalKeyRing(stolen))
     with pytest.raises(KeyMissing):
-        await household.read(people[0], Safe(thief, safe.blobs, safe.receipts, safe.instance))
+        await household.read(people[0], Safe(thief, safe.blobs, safe.receipts, safe.instance, safe.notary))
     for one in (keys, alone, thief, safe.keys):
         await one.close()
 
