@@ -213,10 +213,11 @@ def keys_changed(edit: str) -> Act:
     @asynccontextmanager
     async def act(scene: Scene) -> AsyncIterator[None]:
         kept = "CREATE TABLE kept_keys AS SELECT * FROM subject_keys"
-        subject = {"subject": scene.world.mai}
+        named = {"subject": scene.world.mai, "other": scene.world.lan}
         async with scene.keys_owner.begin() as connection:
             await connection.execute(text(kept))
-            await connection.execute(text(edit), subject if ":subject" in edit else {})
+            given = {name: named[name] for name in named if f":{name}" in edit}
+            await connection.execute(text(edit), given)
         try:
             yield
         finally:

@@ -248,7 +248,7 @@ OPENING = (
           keys_changed("UPDATE subject_keys SET wrapped = NULL, destroyed_at = now() WHERE subject_id = :subject")),
     Fault(6, "the key is another person's", TamperedContent,
           keys_changed("UPDATE subject_keys k SET wrapped = o.wrapped FROM subject_keys o"
-                       " WHERE k.subject_id = :subject AND o.subject_id <> k.subject_id")),
+                       " WHERE k.subject_id = :subject AND o.subject_id = :other")),
     Fault(6, "the version's key was changed", TamperedContent,
           changed("document_versions", _version, "wrapped_key = set_byte(wrapped_key, length(wrapped_key) - 1,"
                   " get_byte(wrapped_key, length(wrapped_key) - 1) # 1)")),
