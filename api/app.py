@@ -53,8 +53,10 @@ from auth.signing import SigningKey, import_jwks
 from auth.systems.registry import Registration, rows_of
 from auth.tokens import REGISTER_ANSWER, PushSigner, Tokens, Verifier
 from connectors.malware import Scanner
+from connectors.outward import Outward
 from connectors.push import Pushes
 from connectors.registers import Clocks, Registers, open_client
+from connectors.webhooks import Webhooks
 from connectors.witnesses import Witnesses
 from dossiers.case import Office
 from procedures.catalogue import read_catalogue
@@ -196,6 +198,7 @@ async def open_platform(
                 version=VERSION,
                 min_client_version=settings.min_client_version,
                 pushes=_pushes(settings, wire, now),
+                webhooks=Webhooks(Outward(wire, settings.push_loopback), settings.public_url),
                 content_url=settings.content_url,
             )
             witnesses = Witnesses(wire, settings.witnesses) if settings.witnesses else None
@@ -247,9 +250,8 @@ def _pushes(settings: Settings, wire: httpx2.AsyncClient, now: Callable[[], date
     # A platform from before push has no key for it yet.
     key = SigningKey.load_or_create(settings.keys / "push.pem")
     signer = PushSigner(key, settings.push_contact or settings.public_url)
-    return Pushes(
-        wire, lambda origin: signer.authorization(origin, now()), signer.public, settings.push_loopback
-    )
+    outward = Outward(wire, settings.push_loopback)
+    return Pushes(outward, lambda origin: signer.authorization(origin, now()), signer.public)
 
 
 def _providers(

@@ -25,6 +25,7 @@ from api.log.loops import (
     cover_heads,
     watch,
 )
+from api.webhooks import call_system, tell_systems
 from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from auth.tries import forget_tries
@@ -289,7 +290,12 @@ async def _wake(tools: Tools, payload: Mapping[str, Any]) -> None:
 
 
 async def _report_status(tools: Tools, payload: Mapping[str, Any]) -> None:
-    """The national portal is not connected yet; the dossier's page reads the status itself."""
+    """Whose system wants to be called is; the national portal is not connected yet."""
+    await tell_systems(tools.work, payload, tools.now())
+
+
+async def _call_system(tools: Tools, payload: Mapping[str, Any]) -> None:
+    await call_system(tools.work, tools.house, payload, tools.now())
 
 
 async def _pass_on_correction(tools: Tools, payload: Mapping[str, Any]) -> None:
@@ -359,5 +365,6 @@ TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "push": _wake,
     "upload.judged": _tell_of_upload,
     "correction.requested": _pass_on_correction,
+    "webhook": _call_system,
 }
 """Every topic of the outbox, most urgent first. A house test compares it with what the rooms put there."""

@@ -52,6 +52,11 @@ class System(Record):
     client_id: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     keys: Mapped[dict[str, Any]]
+    webhook: Mapped[str | None]
+    """Where it wants to be called; `webhook_secret` is the number of the newest secret, `webhook_earlier` whether the
+    one before counts too."""
+    webhook_secret: Mapped[int] = mapped_column(default=1)
+    webhook_earlier: Mapped[bool] = mapped_column(default=False)
 
 
 class LoginState(Record):

@@ -14,6 +14,32 @@ class RegisterUnreliable(Exception):
         self.reason = reason
 
 
+class OutwardRefused(Exception):
+    """Nothing may be sent to this address. `fault`: `endpoint`, `address`.
+
+    Caught inside this room and by whoever enters or calls a webhook: nobody else is told.
+    """
+
+    code = "OUTWARD_REFUSED"
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
+class OutwardDelayed(Exception):
+    """No answer now. `reason`: `unreachable`, `unresolved`, or the status of one that took nothing.
+
+    The loops' alone: no caller waits for it.
+    """
+
+    code = "OUTWARD_DELAYED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class PushRefused(Exception):
     """Nothing may be sent there. `fault`: `endpoint`, `address` or `key`."""
 

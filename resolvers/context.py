@@ -24,6 +24,7 @@ from auth.errors import AccessDenied, NotFound
 from auth.policy import reach
 from connectors.push import Pushes
 from connectors.registers import Registers
+from connectors.webhooks import Webhooks
 from dossiers.case import Office
 from dossiers.clock import local_day
 from dossiers.errors import AlreadyHeld, EvidenceGone
@@ -58,6 +59,8 @@ class House:
     """The oldest app still served."""
     pushes: Pushes | None = None
     """What wakes devices; without it none can be registered."""
+    webhooks: Webhooks | None = None
+    """What calls agencies' systems; without it none is called."""
     content_url: str = ""
     """The origin originals are served at; empty where they come from `public_url`."""
 

@@ -335,6 +335,8 @@ FAULTS: frozenset[type[Exception]] = frozenset(
         vault.BlobBusy,
         vault.ProofRefused,
         procedures.CatalogueRefused,
+        connectors.OutwardRefused,
+        connectors.OutwardDelayed,
         connectors.PushDelayed,
         connectors.WitnessRefused,
         connectors.RegisterUnreliable,

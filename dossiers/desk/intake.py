@@ -10,7 +10,7 @@ from auth.caller import Caller
 from auth.errors import NotFound
 from auth.policy import Action, require
 from auth.records import Officer
-from dossiers.case import Case, Office, load_case, move_case
+from dossiers.case import Case, Office, load_case, move_case, moved
 from dossiers.clock import due_date
 from dossiers.filing import Change
 from dossiers.notices import notify
@@ -88,7 +88,7 @@ async def assign_dossier(
 
 async def tell(tx: Tx, case: Case, code: str, now: datetime) -> None:
     """Tell the filer, and the portal, where the dossier stands now."""
-    await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
+    await outbox.put(tx, "dossier.status", moved(case, code, now), now)
     await notify(tx, case.dossier.filer_id, code, now, dossier=case.dossier.id)
 
 

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.work import LOOK
 from connectors.errors import PushDelayed, PushRefused
-from connectors.push import Pushes, Sent, is_public
+from connectors.outward import Outward, is_public
+from connectors.push import Pushes, Sent
 from connectors.web_push import Subscription, seal_message
 from sandbox.phones.relay import Handset, unb64
 
@@ -88,7 +89,7 @@ def pushes(*addresses: str, loopback: bool = False, answer: int = 201) -> tuple[
         return httpx2.Response(answer, headers={"Location": "http://127.0.0.1/inner"})
 
     client = httpx2.AsyncClient(transport=httpx2.MockTransport(take), trust_env=False)
-    return Pushes(client, lambda origin: f"vapid {origin}", loopback=loopback, resolve=resolve), sent
+    return Pushes(Outward(client, loopback, resolve), lambda origin: f"vapid {origin}"), sent
 
 
 def at(endpoint: str) -> Subscription:

@@ -27,6 +27,7 @@ from auth.sessions import SignedIn, open_session
 from auth.signing import SigningKey
 from auth.systems.grants import Terms
 from auth.tokens import Tokens
+from connectors.outward import Outward
 from connectors.push import Pushes
 from dossiers.case import Office
 from resolvers.connections import Cursors
@@ -119,7 +120,7 @@ async def open_face(
         gate=gate,
         version="0.0.0",
         min_client_version="1.2",
-        pushes=Pushes(httpx2.AsyncClient(trust_env=False), lambda origin: "", "BPlanted"),
+        pushes=Pushes(Outward(httpx2.AsyncClient(trust_env=False)), lambda origin: "", "BPlanted"),
     )
     endpoint = GraphQLFace(house, lambda: now, Metrics(), Rules(open_book=True))
     transport = httpx2.ASGITransport(Starlette(routes=endpoint.routes()))
