@@ -282,6 +282,15 @@ class TestSweep:
         await blobs.sweep(set(), next(times), DAY)
         assert await LocalBlobs(folder).sweep(set(), next(times), DAY) == 1
 
+    async def test_processes_that_sweep_at_once_take_turns(
+        self, blobs: LocalBlobs, folder: Path, times: Iterator[datetime]
+    ) -> None:
+        await put(blobs)
+        for expected in (0, 1):
+            now = next(times)
+            swept = await asyncio.gather(*(LocalBlobs(folder).sweep(set(), now, DAY) for _ in range(8)))
+            assert sum(swept) == expected
+
     async def test_lost_or_spoilt_notes_only_delay(
         self, blobs: LocalBlobs, folder: Path, times: Iterator[datetime]
     ) -> None:

@@ -6,13 +6,14 @@ tried again on that descriptor: the kernel may already have dropped the pages (P
 """
 
 import asyncio
+import fcntl
 import json
 import os
 import re
 import secrets
 import stat
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -118,6 +119,22 @@ class LocalBlobs:
         return await asyncio.to_thread(self._sweep, known, now, grace)
 
     def _sweep(self, known: set[str], now: datetime, grace: timedelta) -> int:
+        with self._taking_turns():
+            return self._sweep_alone(known, now, grace)
+
+    @contextmanager
+    def _taking_turns(self) -> Iterator[None]:
+        """Processes that sweep the same folder write the same notes. The lock goes with its process."""
+        with failing("open"):
+            root = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            with failing("open"):
+                fcntl.flock(root, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(root)
+
+    def _sweep_alone(self, known: set[str], now: datetime, grace: timedelta) -> int:
         noted = self._noted()
         found = {
             file for file in self._files() if file.removesuffix(PART) not in known or file.endswith(PART)

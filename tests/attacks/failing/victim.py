@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,12 +23,13 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from strawberry import Schema
 
 import api.app
 import api.graphql
 import api.work
 from api.app import create_keys, open_platform
+from api.gateway.documents import read_documents
+from api.gateway.operations import Operations
 from api.journal import start_journal
 from api.process import destruction, keys
 from api.process.serving import hold, listen, serving
@@ -79,8 +81,7 @@ class Nursery:
 
     def __init__(self, grounds: Grounds) -> None:
         self._grounds = grounds
-        self._law = asyncio.run(_read_law(grounds))
-        self._schema = build([api.graphql._Prepared])
+        self._read = _Read(asyncio.run(_read_law(grounds)), grounds.settings)
         self._child: _Child | None = None
 
     def follow(self, order: Mapping[str, Any]) -> object:
@@ -101,6 +102,11 @@ class Nursery:
                 return self._living.await_end(seconds)
         raise ValueError(order)
 
+    def close(self) -> None:
+        """Nobody outlives the test, however it went."""
+        if self._child is not None:
+            self._child.end()
+
     @property
     def _living(self) -> "_Child":
         assert self._child is not None, "nobody lives"
@@ -109,7 +115,7 @@ class Nursery:
     def _begin(self, life: Life) -> float:
         """Start a child; the seconds until it said it was ready."""
         begun = time.monotonic()
-        self._child = _Child(life, self._law, self._schema)
+        self._child = _Child(life, self._read)
         assert self._child.hear() == "ready"
         return time.monotonic() - begun
 
@@ -121,7 +127,7 @@ class Nursery:
                 points.arm(Plan(*plan))
             return await COMMANDS[name](self._grounds, given)
 
-        child = _Child(run, self._law, self._schema)
+        child = _Child(run, self._read)
         passed = child.hear()
         ended = child.await_end(60.0)
         return {"ended": ended, "passed": passed}
@@ -130,7 +136,7 @@ class Nursery:
 class _Child:
     """A fork with two pipes. It says one line when it is ready, or at its end, and answers each line it is told."""
 
-    def __init__(self, life: Life, law: LawBook, schema: Schema) -> None:
+    def __init__(self, life: Life, read: "_Read") -> None:
         heard, self._told = os.pipe()
         self._said, says = os.pipe()
         self.pid = os.fork()
@@ -138,13 +144,12 @@ class _Child:
             for end in (self._told, self._said, 0, 1):
                 os.close(end)
             os.dup2(2, 1)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(api.app, "read_law_book", _at_hand(law))
-                patch.setattr(api.graphql, "build", lambda extensions: schema)
+            with read.at_hand():
                 _live(life, os.fdopen(heard), os.fdopen(says, "w", buffering=1))
         os.close(heard)
         os.close(says)
         self._answers = os.fdopen(self._said)
+        self.code: int | None = None
 
     def tell(self, order: Mapping[str, Any]) -> object:
         os.write(self._told, json.dumps(order).encode() + b"\n")
@@ -155,6 +160,11 @@ class _Child:
         said = self._answers.readline()
         return json.loads(said) if said else None
 
+    def end(self) -> None:
+        if self.code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.await_end(10.0)
+
     def await_end(self, seconds: float) -> int | None:
         """Its exit code, or minus the signal it died of; None while it lives."""
         deadline = time.monotonic() + seconds
@@ -163,7 +173,8 @@ class _Child:
             if pid:
                 self._answers.close()
                 os.close(self._told)
-                return os.waitstatus_to_exitcode(status)
+                self.code = os.waitstatus_to_exitcode(status)
+                return self.code
             if time.monotonic() > deadline:
                 return None
             time.sleep(0.005)
@@ -198,11 +209,31 @@ def _live(life: Life, heard: Any, says: Any) -> None:
         os._exit(code)
 
 
-def _at_hand(law: LawBook) -> Callable[[Tx], Awaitable[LawBook]]:
-    async def read(tx: Tx) -> LawBook:
-        return law
+class _Read:
+    """What every platform reads at its start, and no child changes: the law, the schema, registered documents."""
 
-    return read
+    def __init__(self, law: LawBook, settings: Settings) -> None:
+        self._law = law
+        self._schema = build([api.graphql._Prepared])
+        operations = Operations(self._schema._schema, open_book=not settings.production)
+        operations.trust(read_documents(settings.operations))
+        self._trusted = operations._trusted
+
+    @contextmanager
+    def at_hand(self) -> Iterator[None]:
+        """Nothing of it is read anew inside the block."""
+
+        async def read_law(tx: Tx) -> LawBook:
+            return self._law
+
+        def trust(operations: Operations, texts: Mapping[str, str]) -> None:
+            operations._trusted = self._trusted
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(api.app, "read_law_book", read_law)
+            patch.setattr(api.graphql, "build", lambda extensions: self._schema)
+            patch.setattr(Operations, "trust", trust)
+            yield
 
 
 async def _read_law(grounds: Grounds) -> LawBook:
@@ -289,6 +320,7 @@ def main() -> None:
     nursery = Nursery(pickle.loads(Path(sys.argv[1]).read_bytes()))
     for line in sys.stdin:
         print(json.dumps(nursery.follow(json.loads(line))), flush=True)
+    nursery.close()
 
 
 if __name__ == "__main__":
