@@ -5,8 +5,8 @@ The secret is kept nowhere: a number says which one it is, and whether the one b
 
 from store.migrations import script
 
-revision = "0034_webhooks"
-down_revision = "0033_tracker"
+revision = "0035_webhooks"
+down_revision = "0034_proofs"
 
 
 def upgrade() -> None:
