@@ -25,7 +25,7 @@ from api.log.loops import (
     cover_heads,
     watch,
 )
-from api.process.webhooks import call_system, tell_systems
+from api.oauth.webhooks import call_system, tell_systems
 from auth.caller import ANONYMOUS, LOOP, Caller
 from auth.sessions import forget_expired
 from auth.tries import forget_tries
