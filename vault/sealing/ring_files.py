@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from store.disk.files import make_folder, sync_folder
+from store.disk.files import forget_drafts, make_folder, sync_folder
 from vault.errors import KeyRingRefused
 from vault.sealing import envelope
 
@@ -56,6 +56,8 @@ def create(path: Path) -> None:
             os.link(draft, path)
         except FileExistsError:
             raise KeyRingRefused("exists") from None
+    # What an earlier creation left behind when it was killed holds keys nobody will use.
+    forget_drafts(path)
 
 
 def add_key(path: Path) -> str:
