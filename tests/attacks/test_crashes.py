@@ -310,7 +310,7 @@ def _assert_keys_made(folder: Path) -> None:
     others = {one for one in folder.iterdir() if one.name.startswith(".")}
     assert all(one.samefile(ring) for one in others)
     names = {one.name for one in folder.iterdir()} - {one.name for one in others}
-    assert names == {"root.json", "tokens.pem", "push.pem", "log.key"}
+    assert names >= {"root.json", "tokens.pem", "push.pem", "log.key"}
 
 
 async def _given_to(stack: AsyncExitStack, victims: Victims, name: str) -> dict[str, str]:
