@@ -15,7 +15,7 @@ from sandbox.story.browser import Stumbled
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 COPY: Final = "log_copy"
-LOG_TABLES: Final = ("ledger", "log_leaves", "log_nodes", "checkpoints")
+LOG_TABLES: Final = ("ledger", "log_leaves", "log_nodes", "checkpoints", "cosignatures")
 
 
 class Switchboard:

@@ -23,6 +23,7 @@ from tests.flows.conftest import (
     law_read_once,
     offset,
     sandbox,
+    schema_built_once,
     stage,
     stage_folder,
 )
@@ -30,7 +31,7 @@ from tests.flows.journeys import EXTENSION, PERMIT_TYPE, attempt_raw, rows, unch
 from tests.flows.stage import ORIGIN, Person, Stage
 from tests.flows.systems import System, started
 
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "stage", "stage_folder"]
+__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 TRIES = 200
 AT_ONCE = MOST_ROOT_FIELDS[OperationType.MUTATION]

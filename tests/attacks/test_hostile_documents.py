@@ -24,6 +24,7 @@ from tests.flows.conftest import (
     law_read_once,
     offset,
     sandbox,
+    schema_built_once,
     stage,
     stage_folder,
 )
@@ -31,7 +32,7 @@ from tests.flows.stage import ORIGIN, Stage, cookie
 from tests.house.tree import ROOT
 from tests.size import seed, sized
 
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "stage", "stage_folder"]
+__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 FIRST = b'{"query": "{ procedures(first: 1) { edges { cursor } } }"}'
 # Where a field that may not be null fails, graphql-core cancels what runs beside it. In the one moment between a

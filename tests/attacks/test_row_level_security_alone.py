@@ -100,7 +100,8 @@ async def test_the_policy_is_out_of_the_way(stage: Stage, permissive: list[str])
 async def test_no_query_reads_what_is_somebody_elses(
     stage: Stage, permissive: list[str], caller: str
 ) -> None:
-    foreign = foreign_secrets(stage.planted, caller)
+    told = await papers_named_to_foreign(stage) if caller == "foreign" else frozenset()
+    foreign = [secret for secret in foreign_secrets(stage.planted, caller) if secret not in told]
     for name, ask in reads(stage.planted).items():
         answer = await stage.face.ask(caller, ask.query)
         assert [secret for secret in foreign if secret in answer.text] == [], name
@@ -185,6 +186,15 @@ async def lost_rows(stage: Stage, tables: set[str]) -> int:
             missing = f"SELECT t::text FROM kept.{name} t EXCEPT SELECT t::text FROM {name} t"
             lost += (await connection.execute(text(f"SELECT count(*) FROM ({missing}) gone"))).scalar_one()
     return lost
+
+
+async def papers_named_to_foreign(stage: Stage) -> frozenset[str]:
+    """Ids of papers in consents given to the foreign agency: a record tells its recipient what it covers."""
+    named = (
+        "SELECT item->>'document' FROM consents JOIN agencies ON agencies.id = recipient_agency,"
+        " jsonb_array_elements(items) AS item WHERE name_vi = 'UBND kia'"
+    )
+    return frozenset(row[0] for row in await stage.planted.place.rows(named))
 
 
 def foreign_secrets(planted: Planted, caller: str) -> list[str]:

@@ -18,13 +18,14 @@ from tests.flows.conftest import (  # the stage of the flows serves here too
     law_read_once,
     offset,
     sandbox,
+    schema_built_once,
     stage,
     stage_folder,
 )
 from tests.flows.stage import Stage
 from tests.programs import cannot, need
 
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "stage", "stage_folder"]
+__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 HERE = Path(__file__).parent
 SECONDS = 240

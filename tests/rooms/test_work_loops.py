@@ -1,8 +1,6 @@
 """What follows a request once it is committed: done once, in the filer's name, and again after a failure."""
 
-import ast
 import asyncio
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -302,17 +300,3 @@ async def test_loops_run_until_they_are_stopped_and_say_when_one_fails(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-
-
-def test_every_topic_put_into_the_outbox_is_delivered() -> None:
-    put = set()
-    for room in ("dossiers", "vault", "auth", "procedures"):
-        for path in (ROOT / room).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-                match node:
-                    case ast.Call(
-                        func=ast.Attribute(value=ast.Name("outbox"), attr="put"),
-                        args=[_, ast.Constant(topic), *_],
-                    ):
-                        put.add(topic)
-    assert put == set(TOPICS), json.dumps(sorted(put ^ set(TOPICS)))

@@ -1,6 +1,8 @@
 """A bucket per field and caller: what it lets through at once, how it fills again, and what it forgets."""
 
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from starlette.requests import Request
@@ -65,6 +67,7 @@ def test_no_allowance_is_beyond_what_the_documents_say() -> None:
         "/verify": (60, 60),
         "exportMyData": (3, 3_600),
         "/log/mine": (10, 3_600),
+        "/status-lists": (300, 60),
     }
 
 
@@ -84,3 +87,10 @@ def test_one_subscriber_has_one_address(host: str, expected: str) -> None:
 
 def test_no_peer_has_no_address() -> None:
     assert address_of(Request({"type": "http", "client": None})) == ""
+
+
+def test_the_operators_page_has_every_figure() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+    told = {name: int(figure) for name, figure in re.findall(r"`([\w/-]+?)(?:/…)?` (\d+)\b", page)}
+    at_once = {name: one.at_once for name, one in {**GUESSABLE, **DEAR}.items()}
+    assert {name: told.get(name) for name in at_once} == at_once
