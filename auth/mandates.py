@@ -48,12 +48,15 @@ class ParentEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LiveMandate:
+    """`evidence` names what proved it: `register:<answer id>`, `version:<id>` or `dossier:<id>`."""
+
     id: UUID
     subject: UUID
     basis: str
     relation: str
     scope: tuple[str, ...]
     valid_until: datetime | None
+    evidence: str
 
     @property
     def is_whole(self) -> bool:
@@ -109,9 +112,22 @@ async def live_mandates(tx: Tx, actor: UUID, now: datetime) -> tuple[LiveMandate
     """For whom `actor` may act at this moment."""
     rows = await tx.execute(text("SELECT * FROM mandates_of(:actor, :now)"), {"actor": actor, "now": now})
     return tuple(
-        LiveMandate(row.id, row.subject_id, row.basis, row.relation, tuple(row.scope), row.valid_until)
+        LiveMandate(
+            row.id, row.subject_id, row.basis, row.relation, tuple(row.scope), row.valid_until, row.evidence
+        )
         for row in rows
     )
+
+
+async def whole_mandate(tx: Tx, actor: UUID, subject: UUID, now: datetime) -> LiveMandate:
+    """By which `actor` does at this moment whatever `subject` could do; of several, the one that lasts longest.
+
+    Raises NotFound where there is none, as for a ward who has come of age.
+    """
+    found = [one for one in await live_mandates(tx, actor, now) if one.subject == subject and one.is_whole]
+    if not found:
+        raise NotFound
+    return max(found, key=lambda one: (one.valid_until is None, one.valid_until or now, one.id))
 
 
 async def mandates_about(tx: Tx, subject: UUID, after: UUID | None, limit: int) -> tuple[Mandate, ...]:

@@ -17,6 +17,7 @@ from store.database import Tx
 from vault.documents import holdings
 from vault.errors import AccessRefused, DocumentNotUsable
 from vault.permission.consent import ConsentView, Decision, give_consent
+from vault.permission.consent import consent as consent_view
 from vault.permission.requests import (
     AccessAsked,
     AccessMade,
@@ -101,7 +102,9 @@ async def give_access(
     consent = (await give_consent(tx, caller, decision, office.safe, now))[view.subject]
     await answer_access(tx, caller, request, consent, now)
     if view.limits.may_be_kept:
-        await watch_data_life(tx, view.subject, consent, now + view.limits.lasts, now)
+        # In another's place it may end before the time the system asked for.
+        ends = (await consent_view(tx, caller, consent, now)).valid_until
+        await watch_data_life(tx, view.subject, consent, ends or now + view.limits.lasts, now)
     return consent
 
 

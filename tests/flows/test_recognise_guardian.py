@@ -1,11 +1,12 @@
 """A parent acts for their own child, on the population database's word, and for nobody else's."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from uuid import uuid4
 
 from tests import files
 from tests.flows.conftest import Later
 from tests.flows.journeys import (
+    consents,
     denied,
     desk_for,
     digitise,
@@ -49,6 +50,19 @@ async def test_a_parent_files_for_their_child_out_of_the_childs_vault(stage: Sta
     consented = """SELECT count(*) FROM consents c JOIN mandates m
         ON c.subject_id = m.subject_id AND c.given_by = m.actor_id"""
     assert await rows(stage, consented) == [(1,)]
+    query = "query($id: ID!) { node(id: $id) { ... on Consent { record receipt } } }"
+    records = [(await me.ask(query, id=one["id"]))["node"]["record"] for one in await consents(me)]
+    (said,) = [one["on_behalf"] for one in records if one["on_behalf"]]
+    ((proof, until),) = await rows(stage, "SELECT evidence, valid_until FROM mandates")
+    assert proof.startswith("register:")
+    assert {**said, "actor": said["actor"][:3]} == {
+        "actor": "pw:",
+        "basis": "GUARDIAN",
+        "relation": "parent",
+        "proof_doc": proof,
+        "scope": ["all"],
+        "until": until.astimezone(UTC).isoformat(timespec="microseconds"),
+    }
 
 
 async def test_a_parent_deposits_into_the_childs_vault_and_files_in_its_name(stage: Stage) -> None:

@@ -39,8 +39,6 @@ from vault.permission.consent import (
 from vault.permission.notice import CONSENT_LASTS, Item, notice
 from vault.permission.receipt import principal
 
-PARENT = "parent"
-
 
 @pytest.fixture
 async def world(
@@ -112,27 +110,6 @@ async def test_a_notice_that_no_longer_says_what_would_be_disclosed_is_stale(wor
                 await give_consent(tx, world.citizen, other, world.safe, world.now)
         assert (refusal.value.sha256 == current) is (other.items == decision.items)
     assert await world.rows("consents") == await world.rows("consent_events") == []
-
-
-async def test_one_decision_covers_a_ward_in_a_row_of_its_own(world: World) -> None:
-    mine = await world.paper()
-    theirs = await world.deposit(world.other, Deposit(world.lan, LAND, Origin.SELF, PARCEL))
-    dossier = await world.dossier(parties=(world.mai, world.lan))
-    guardian = dataclasses.replace(world.citizen, represented={world.lan: PARENT})
-    decision = world.decision(dossier, item_of(mine), item_of(theirs))
-    async with world.database.writing(guardian.actor) as tx:
-        given = await give_consent(tx, guardian, decision, world.safe, world.now)
-    assert given.keys() == {world.mai, world.lan}
-    rows = {row["subject_id"]: row for row in await world.rows("consents")}
-    assert rows[world.lan]["given_by"] == world.mai
-    signed = world.safe.receipts.verify(
-        CONSENT_RECEIPT, rows[world.lan]["receipt"], audience=str(world.commune), now=world.now
-    )
-    assert signed["on_behalf"] == {
-        "actor": principal(world.mai, world.commune, world.safe),
-        "relation": PARENT,
-    }
-    assert [len(row["items"]) for row in rows.values()] == [1, 1]
 
 
 async def test_nobody_consents_for_somebody_they_do_not_represent(world: World) -> None:

@@ -6,13 +6,14 @@ is held: the order of the log is the order in which permission was given, used a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import AccessDenied, NotFound
 from auth.facts import ConsentFacts
+from auth.mandates import whole_mandate
 from auth.policy import Action, reach, require
 from store import ledger
 from store.database import Tx
@@ -105,9 +106,9 @@ async def give_consent(
 ) -> dict[UUID, UUID]:
     """Consent given in one decision: one row per subject of the items, subject to consent id.
 
-    Each row gets its signed receipt, a Given event and a ledger row. Raises NotFound for anyone the caller may
-    not act for, ConsentStale when the notice shown is not the notice as it reads now, AccessRefused for limits
-    beyond what may be agreed to.
+    Each row gets its signed receipt, a Given event and a ledger row. In another's place it lasts no longer than the
+    mandate does. Raises NotFound for anyone the caller may not act for at this moment, ConsentStale when the notice
+    shown is not the notice as it reads now, AccessRefused for limits beyond what may be agreed to.
     """
     decision.limits.check()
     by_subject = _by_subject(decision.items)
@@ -147,7 +148,8 @@ async def request_consent(tx: Tx, caller: Caller, request: Request, now: datetim
 async def accept_consent(
     tx: Tx, caller: Caller, acceptance: Acceptance, safe: Safe, now: datetime
 ) -> ConsentView:
-    """Yes to a request: signed, logged, in force at once for as long as a filing's consent lasts.
+    """Yes to a request: signed, logged, in force at once for as long as a filing's consent lasts, or the mandate of
+    whoever gives it in another's place.
 
     Raises NotFound, ConsentSettled when it is decided or lapsed, ConsentStale.
     """
@@ -255,7 +257,10 @@ def _row(
 
 
 async def _give(tx: Tx, caller: Caller, row: Consent, terms: Terms, safe: Safe, now: datetime) -> None:
-    row.given_by, row.given_at, row.valid_until = caller.id, now, now + terms.limits.lasts
+    if caller.id is not None and caller.id != row.subject_id:
+        # Read in this very transaction: who the request was let in for may have come of age since.
+        terms = replace(terms, mandate=await whole_mandate(tx, caller.id, row.subject_id, now))
+    row.given_by, row.given_at, row.valid_until = caller.id, now, terms.ends(now)
     row.status, row.version = ConsentStatus.GIVEN, row.version + 1
     # A request of before there were terms is given as what it is signed as today.
     row.schema_version, row.terms = SCHEMA_VERSION, frozen_terms(row, terms, caller, safe)

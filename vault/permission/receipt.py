@@ -18,6 +18,7 @@ import rfc8785
 
 from auth.caller import Caller
 from auth.errors import TokenRefused
+from auth.mandates import LiveMandate
 from auth.tokens import CONSENT_RECEIPT
 from vault.permission.limits import Limits
 from vault.permission.notice import TEMPLATE, Item, Words
@@ -31,11 +32,22 @@ METHOD: Final = "portal"
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What of a record no column of the row has, as it was when the consent was given."""
+    """What of a record no column of the row has, as it was when the consent was given.
+
+    `mandate`: by what right somebody else agreed in the person's place; None when it was the person.
+    """
 
     words: Words
     limits: Limits
     requirements: tuple[str, ...] = ()
+    mandate: LiveMandate | None = None
+
+    def ends(self, given_at: datetime) -> datetime:
+        """A consent lasts no longer than the right of whoever gave it: a guardian's ends the day the ward is of age
+        (Civil Code 2015, Articles 20 and 136)."""
+        agreed = given_at + self.limits.lasts
+        until = self.mandate.valid_until if self.mandate is not None else None
+        return min(agreed, until) if until is not None else agreed
 
 
 def frozen_terms(consent: Consent, terms: Terms, caller: Caller, safe: Safe) -> dict[str, Any]:
@@ -63,7 +75,7 @@ def frozen_terms(consent: Consent, terms: Terms, caller: Caller, safe: Safe) -> 
             "locale": consent.language,
             "ip_hash": safe.keys.index("address", caller.address).hex() if caller.address else None,
         },
-        "on_behalf": _on_behalf(consent, caller, safe),
+        "on_behalf": _on_behalf(consent, terms.mandate, safe),
     }
 
 
@@ -113,7 +125,7 @@ def consent_record(consent: Consent) -> dict[str, Any]:
         "recipient_third_parties": [],
         "jurisdiction": "VN",
         "storage_locations": ["VN"],
-        "retention_period": terms["limits"]["data_life"],
+        "retention_period": _retention(consent, terms["limits"]),
         "withdrawal_method": f"urn:motlan:consent:{consent.id}:withdrawConsent",
         "limits": terms["limits"],
         "validity": validity,
@@ -222,7 +234,7 @@ def _given_event(consent: Consent, terms: dict[str, Any], validity: dict[str, st
         "event_type": "dpv:ExplicitlyExpressedConsent",
         "event_state": "dpv:RenewedConsentGiven" if anew else "dpv:ConsentGiven",
         "event_time": validity["from"],
-        "validity_duration": terms["limits"]["lasts"],
+        "validity_duration": _lasts(consent, terms["limits"]),
         "entity_id": terms["pii_principal_id"] if terms["on_behalf"] is None else terms["on_behalf"]["actor"],
     }
 
@@ -240,13 +252,34 @@ def _information(item: dict[str, Any], sensitive: list[str]) -> dict[str, Any]:
     }
 
 
-def _on_behalf(consent: Consent, caller: Caller, safe: Safe) -> dict[str, Any] | None:
-    """Who agreed in the person's place, by a pseudonym of their own; None when it was the person."""
+def _lasts(consent: Consent, limits: dict[str, Any]) -> str:
+    """As agreed, unless the right of whoever agreed in the person's place ends before."""
+    if consent.given_at is None or consent.valid_until is None:
+        raise ValueError("a consent not given does not last")
+    lasts = consent.valid_until - consent.given_at
+    agreed: str = limits["lasts"]
+    return agreed if lasts >= limits_of(consent).lasts else f"PT{int(lasts.total_seconds())}S"
+
+
+def _retention(consent: Consent, limits: dict[str, Any]) -> str:
+    life: str = limits["data_life"]
+    return life if limits["data_life_from"] == "reading" else _lasts(consent, limits)
+
+
+def _on_behalf(consent: Consent, mandate: LiveMandate | None, safe: Safe) -> dict[str, Any] | None:
+    """Who agreed in the person's place, by a pseudonym of their own, by what right, proven by what, until when; None
+    when it was the person."""
     if consent.given_by is None or consent.given_by == consent.subject_id:
         return None
+    if mandate is None or mandate.subject != consent.subject_id:
+        raise ValueError("nobody agrees in another's place without a mandate")
     return {
         "actor": principal(consent.given_by, consent.recipient_agency, safe),
-        "relation": caller.represented[consent.subject_id],
+        "basis": mandate.basis,
+        "relation": mandate.relation,
+        "proof_doc": mandate.evidence,
+        "scope": sorted(mandate.scope),
+        "until": _instant(mandate.valid_until) if mandate.valid_until is not None else None,
     }
 
 
