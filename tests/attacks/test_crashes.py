@@ -39,13 +39,10 @@ from tests.attacks.killing import ROOT, free_port, surroundings
 from tests.attacks.test_kills import READY_SECONDS, assert_acknowledged, assert_readable
 from tests.attacks.wholeness import look_below
 from tests.flows.app import append, reached
-from tests.flows.conftest import House, furnished, offset, sandbox, stage_folder
-from tests.flows.conftest import _empty as empty_house
+from tests.flows.conftest import House, empty
 from tests.flows.stage import ORIGIN
 from tests.size import FULL, seed, sized
 from vault.sealing import ring_files
-
-__all__ = ["furnished", "offset", "sandbox", "stage_folder"]
 
 PER_EPOCH: Final = sized(6, 40)
 """Kills until everything is emptied: what is looked at after each grows with what came before."""
@@ -385,7 +382,7 @@ async def _browse(stack: AsyncExitStack, victims: Victims) -> Witness:
 
 
 async def _clear(house: House) -> None:
-    await empty_house(house)
+    await empty(house)
     async with house.owner.begin() as connection:
         await connection.execute(text("ALTER TABLE ledger ALTER COLUMN id RESTART"))
     async with house.keys_owner.begin() as connection:

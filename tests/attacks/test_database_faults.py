@@ -25,19 +25,8 @@ from store.embedded import Embedded
 from tests.attacks.failing.servers import Fate, Troubles
 from tests.conftest import superuser
 from tests.flows import journeys
-from tests.flows.conftest import (
-    furnished,
-    law_read_once,
-    offset,
-    sandbox,
-    schema_built_once,
-    stage,
-    stage_folder,
-)
 from tests.flows.stage import ORIGIN, Person, Stage
 from tests.size import FULL, seed, sized
-
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 PAPER: Final = "thuyet-minh-co-so-vat-chat-attp"
 ASKERS: Final = 8

@@ -17,21 +17,10 @@ from api.app import open_platform
 from api.gateway.measure import MOST_ROOT_FIELDS
 from auth.allowances import GUESSABLE, Allowances
 from tests.conftest import NOW
-from tests.flows.conftest import (
-    House,
-    furnished,
-    law_read_once,
-    offset,
-    sandbox,
-    schema_built_once,
-    stage,
-    stage_folder,
-)
+from tests.flows.conftest import House
 from tests.flows.journeys import EXTENSION, PERMIT_TYPE, attempt_raw, rows, unchanged
 from tests.flows.stage import ORIGIN, Person, Stage
 from tests.flows.systems import System, started
-
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 TRIES = 200
 AT_ONCE = MOST_ROOT_FIELDS[OperationType.MUTATION]

@@ -19,20 +19,9 @@ import resolvers.viewer
 from api.process.serving import listen, serving
 from tests.attacks.foreign_documents import Made, complaints, made_elsewhere
 from tests.attacks.hostile_documents import Body, Grower
-from tests.flows.conftest import (
-    furnished,
-    law_read_once,
-    offset,
-    sandbox,
-    schema_built_once,
-    stage,
-    stage_folder,
-)
 from tests.flows.stage import ORIGIN, Stage, cookie
 from tests.house.tree import ROOT
 from tests.size import seed, sized
-
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 FIRST = b'{"query": "{ procedures(first: 1) { edges { cursor } } }"}'
 # Where a field that may not be null fails, graphql-core cancels what runs beside it. In the one moment between a

@@ -23,23 +23,12 @@ from tests.attacks.failing.calls import watched
 from tests.attacks.failing.errands import Errands
 from tests.attacks.failing.faults import Failing, Fault, Recording, failures
 from tests.attacks.wholeness import look_below
-from tests.flows.conftest import (
-    House,
-    furnished,
-    law_read_once,
-    offset,
-    sandbox,
-    schema_built_once,
-    stage,
-    stage_folder,
-)
+from tests.flows.conftest import House
 from tests.flows.stage import ORIGIN, Stage
 from tests.size import FULL, seed, sized
 from vault.errors import KeyRingRefused
 from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
-
-__all__ = ["furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder"]
 
 T = TypeVar("T")
 

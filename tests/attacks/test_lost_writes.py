@@ -19,24 +19,11 @@ from api.settings import Settings
 from tests.attacks.failing.calls import Call, watched
 from tests.attacks.failing.disk import Disk, Survivors
 from tests.attacks.failing.errands import Errands
-from tests.flows.conftest import (
-    House,
-    furnished,
-    law_read_once,
-    offset,
-    sandbox,
-    schema_built_once,
-    stage,
-    stage_folder,
-)
+from tests.flows.conftest import House
 from tests.flows.stage import ORIGIN, Stage
 from tests.size import seed, sized
 from vault.sealing import ring_files
 from vault.sealing.blobs import LocalBlobs
-
-__all__ = [
-    "furnished", "law_read_once", "offset", "sandbox", "schema_built_once", "stage", "stage_folder",
-]  # fmt: skip
 
 NAMED: Final = """SELECT blob FROM uploads WHERE blob IS NOT NULL
     UNION SELECT blob FROM document_versions WHERE blob IS NOT NULL

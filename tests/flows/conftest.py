@@ -143,7 +143,7 @@ def schema_built_once() -> Iterator[None]:
 @pytest.fixture
 async def stage(furnished: House, law_read_once: None, schema_built_once: None) -> AsyncIterator[Stage]:
     """An empty platform with the law, the agencies and their officers in it, and every register up."""
-    await _empty(furnished)
+    await empty(furnished)
     await furnished.sandbox.restore()
     neighbours = neighbours_in(furnished.sandbox.addresses)
     async with open_platform(furnished.settings, furnished.servers, neighbours) as platform:
@@ -204,7 +204,8 @@ def later(furnished: House, stage: Stage) -> Later:
     return after
 
 
-async def _empty(house: House) -> None:
+async def empty(house: House) -> None:
+    """Of everything but the law, the agencies and their people."""
     tables = [table.name for table in reversed(Record.metadata.sorted_tables) if table.name not in LAW]
     async with house.owner.begin() as connection:
         for name in tables:
