@@ -56,6 +56,9 @@ async def troubles(hurried: None, embedded: Embedded, stage: Stage) -> AsyncIter
     await made.root.close()
 
 
+TWICE: Final = "made twice"
+
+
 @dataclass
 class Asker:
     """One client that sends each request under its key until it is answered, and now and then once more."""
@@ -83,7 +86,7 @@ class Asker:
             if made is None:
                 await asyncio.sleep(self.lot.uniform(0, 0.02))
                 continue
-            assert self.made.setdefault(key, made) == made
+            assert self.made.setdefault(key, made) == made, TWICE
 
     async def _send(self, key: str) -> str | None:
         """The share's id, or None when told to come again. Any other answer is a fault of the platform's."""
@@ -150,7 +153,7 @@ async def test_without_keys_the_double_effects_are_found(
             await asker.make_one()
         await assert_each_once(stage, [asker])
 
-    with troubles.commits_going_wrong(share=0.5), pytest.raises(AssertionError):
+    with troubles.commits_going_wrong(share=0.5), pytest.raises(AssertionError, match=TWICE):
         await ask()
 
 
@@ -214,14 +217,16 @@ async def test_every_door_says_come_again_while_the_database_is_away(
     ]
     query = {"query": "{ myDocuments(first: 1) { edges { cursor } } }"}
     await asyncio.to_thread(troubles.embedded.stop)
-    for method, path in doors:
-        body = query if method == "POST" else None
-        answer = await browser.request(method, f"{ORIGIN}{path}", json=body, headers={"Origin": ORIGIN})
-        assert_come_again(answer)
-    assert (await browser.get(f"{ORIGIN}/readyz")).status_code == 503
-    for path in ("/healthz", "/graphql?query={procedures(first:1){edges{cursor}}}"):
-        assert (await browser.get(f"{ORIGIN}{path}")).status_code == 200
-    await troubles.restart()
+    try:
+        for method, path in doors:
+            body = query if method == "POST" else None
+            answer = await browser.request(method, f"{ORIGIN}{path}", json=body, headers={"Origin": ORIGIN})
+            assert_come_again(answer)
+        assert (await browser.get(f"{ORIGIN}/readyz")).status_code == 503
+        for path in ("/healthz", "/graphql?query={procedures(first:1){edges{cursor}}}"):
+            assert (await browser.get(f"{ORIGIN}{path}")).status_code == 200
+    finally:
+        await troubles.restart()
     assert (await browser.get(ticket)).status_code == 200
 
 
@@ -241,10 +246,10 @@ async def assert_healed(stage: Stage, askers: list[Asker]) -> None:
 async def assert_each_once(stage: Stage, askers: list[Asker]) -> None:
     """As many codes, and as many lines in the log, as there were keys."""
     made = [share for one in askers for share in one.made.values()]
-    assert len(made) == len(set(made))
-    assert await journeys.rows(stage, "SELECT count(*) FROM shares") == [(len(made),)]
+    assert len(made) == len(set(made)), TWICE
+    assert await journeys.rows(stage, "SELECT count(*) FROM shares") == [(len(made),)], TWICE
     lines = "SELECT count(*) FROM ledger WHERE kind = 'share.created'"
-    assert await journeys.rows(stage, lines) == [(len(made),)]
+    assert await journeys.rows(stage, lines) == [(len(made),)], TWICE
 
 
 def _moved(stage: Stage, before: Counter[str]) -> bool:

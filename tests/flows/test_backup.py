@@ -123,9 +123,10 @@ async def test_a_backup_taken_while_people_write_opens_elsewhere(
 async def test_the_restored_platform_goes_on(
     platform: Platform, elsewhere: Elsewhere, tmp_path: Path
 ) -> None:
-    """Numbers of the log go on behind those there were, walls stand, and the next backup is like the last."""
+    """Numbers of the log go on behind those there were, it stays sound, and the next backup comes like the last."""
     await platform.seal()
-    await elsewhere.restore(await take(platform, tmp_path))
+    last = max(one["id"] for one in await platform.household.world.rows("ledger"))
+    assert await elsewhere.restore(await take(platform, tmp_path)) == 0
     async with elsewhere.inhabited(platform) as there:
         await there.read(there.people[0])
         await there.add()
@@ -134,6 +135,9 @@ async def test_the_restored_platform_goes_on(
         work = Database(elsewhere.servers.work_url, pool_size=1)
         again = Platform(elsewhere.settings, there, work)
         await again.seal()
+        assert max(one["id"] for one in await there.world.rows("ledger")) > last
+        async with open_database(elsewhere.servers.owner_url) as source:
+            assert (await verify(source, platform.signer.key, [])).sound
         await take(again, tmp_path / "again")
         await work.close()
 
@@ -332,8 +336,10 @@ async def test_a_backup_killed_between_its_two_names_takes_both_again(
     assert (tmp_path / "backup-keys").exists()
     whole = await take(platform, tmp_path)
     shutil.rmtree(whole.main)
+    before = _tree(tmp_path)
     with pytest.raises(BackupRefused, match="exists"):
         await take(platform, tmp_path)
+    assert _tree(tmp_path) == before
 
 
 async def test_a_restore_killed_anywhere_serves_nobody_until_it_is_typed_again(
@@ -361,8 +367,10 @@ async def test_a_restore_killed_anywhere_serves_nobody_until_it_is_typed_again(
             assert await there.read(person) == "first"
 
 
-def _tree(folder: Path) -> list[Path]:
-    return sorted(one for one in folder.rglob("*") if "data" not in one.parts)
+def _tree(folder: Path) -> dict[Path, bytes | None]:
+    """What lies below it, files with their bytes."""
+    below = (one for one in folder.rglob("*") if "data" not in one.parts)
+    return {one: one.read_bytes() if one.is_file() else None for one in sorted(below)}
 
 
 def _renamed(url: str, name: str) -> str:

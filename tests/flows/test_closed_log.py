@@ -159,6 +159,7 @@ async def test_with_the_log_closed_no_document_leaves_and_the_rest_goes_on(stage
     after = await looks(ready)
     assert {way: codes for way, (codes, _) in after.items()} == {way: set() for way in after}
     assert "Thôn Thử Nghiệm" in after["openEvidence"][1]
+    assert "%PDF" in after["own"][1]
     print(f"{len(after)} ways out, {len(CLOSED)} ways to close the log, 0 documents")
 
 
@@ -173,6 +174,7 @@ async def test_after_hours_without_a_witness_third_parties_see_nothing_and_peopl
     third = {"openEvidence", "verifyDocument", "readGranted"}
     assert {way for way, (codes, _) in seen.items() if codes == {"LOG_SILENT"}} == third
     assert {way for way, (codes, _) in seen.items() if not codes} == seen.keys() - third
+    assert "Thôn Thử Nghiệm" not in "".join(seen[way][1] for way in third)
     async with stage.owner.begin() as connection:
         await connection.execute(
             text("UPDATE log_pulse SET at = (SELECT at FROM log_pulse WHERE source = 'log')")

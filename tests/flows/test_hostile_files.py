@@ -140,7 +140,7 @@ async def test_hostile_files_are_refused_for_their_reason_or_can_harm_nobody(
     found = Counter(outcome for outcomes, _ in results for outcome in outcomes)
     print(f"seed {drawn}: {len(tried)} of {len(corpus())} hostile files: {dict(sorted(found.items()))}")
     assert [harm for _, wrong in results for harm in wrong] == []
-    assert len({one.content + one.name.encode() for one in tried}) >= 60
+    assert len({one.name for one in tried}) >= 60
     kept = await rows(guarded, "SELECT count(*) FROM uploads WHERE blob IS NOT NULL AND claimed_at IS NULL")
     assert kept == [(0,)], "nothing of what was refused is left"
 

@@ -82,6 +82,7 @@ async def test_nobody_else_gets_ones_lines_and_the_bundle_is_checked_without_us(
     assert answer.status_code == 200, answer.text
     trust = outside.Trust(outside.read_key(stage.platform.log_key, outside.LOG_KEY))
     early = outside.check_bundle(answer.json(), trust)
+    assert early.findings
     assert all("nothing proves" in one for one in early.findings), "not covered yet, and said so"
     async with stage.platform.loops._tools.work.writing(LOOP) as tx:
         assert await cover(tx, stage.platform.loops._tools.signer, stage.platform.loops._tools.now())

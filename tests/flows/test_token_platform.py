@@ -53,9 +53,11 @@ async def test_papers_are_kept_and_shown_and_an_absent_token_is_told(kept: Stage
     await _keep(citizen)
     assert len(await _held(citizen)) == 1
     cupboard.take_away()
-    said = await citizen.post(HELD)
-    assert {one["extensions"]["code"] for one in said["errors"]} == {"TEMPORARILY_UNAVAILABLE"}
-    cupboard.bring_back()
+    try:
+        said = await citizen.post(HELD)
+        assert {one["extensions"]["code"] for one in said["errors"]} == {"TEMPORARILY_UNAVAILABLE"}
+    finally:
+        cupboard.bring_back()
     assert len(await _held(citizen)) == 1
     await _keep(citizen)
     assert len(await _held(citizen)) == 2

@@ -13,7 +13,7 @@ SETTINGS = "api/settings/reading.py"
 GUIDE = "docs/operations.md"
 
 _NAME = re.compile(r"(?:MOTLAN_[A-Z0-9_]+|(?:[A-Z]+_)*DATABASE_URL)")
-_IN_SHELL = re.compile(r"\$\{?(MOTLAN_[A-Z_]+)")
+_IN_SHELL = re.compile(r"\$\{?(MOTLAN_[A-Z0-9_]+)")
 
 
 def declared(root: Path) -> set[str]:

@@ -87,7 +87,7 @@ def test_a_commit_elsewhere_is_found(breach: str, tmp_path: Path) -> None:
     assert committers(planted) == ["dossiers/filing.py:2"]
 
 
-def test_engines_are_made_in_five_places() -> None:
+def test_engines_are_made_where_it_is_told() -> None:
     assert engines(ROOT) == []
 
 

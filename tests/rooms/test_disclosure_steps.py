@@ -61,7 +61,11 @@ async def succeeds(scene: Scene, fault: Fault) -> None:
         await scene.world.rows("ledger"),
         (await scene.row("access_requests", scene.grant.request))["uses"],
     )
-    got = await scene.read(disclosure, caller)
+    opened: list[str] = []
+    with watched(scene, opened):
+        got = await scene.read(disclosure, caller)
+    # Whoever watches the failing ones does see what is opened.
+    assert ("key" in opened, "blob" in opened) == (True, not fault.granted), fault
     assert got.disclosed.claims == {AREA: 84.5}, fault
     assert got.content == (None if fault.granted else CONTENT), fault
     new = (await scene.world.rows("ledger"))[len(lines) :]

@@ -153,12 +153,14 @@ class TestATokenThatFails:
         where = context(ring)
         wrapped = await ring.wrapped(key, where)
         cupboard.take_away()
-        for _ in range(3):
-            with pytest.raises(TemporarilyUnavailable):
-                await ring.unwrapped(wrapped, where)
-            with pytest.raises(TemporarilyUnavailable):
-                await ring.wrapped(key, where)
-        cupboard.bring_back()
+        try:
+            for _ in range(3):
+                with pytest.raises(TemporarilyUnavailable):
+                    await ring.unwrapped(wrapped, where)
+                with pytest.raises(TemporarilyUnavailable):
+                    await ring.wrapped(key, where)
+        finally:
+            cupboard.bring_back()
         assert await ring.unwrapped(wrapped, where) == key
         assert await ring.unwrapped(await ring.wrapped(key, where), where) == key
 

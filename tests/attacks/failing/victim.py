@@ -128,9 +128,11 @@ class Nursery:
             return await COMMANDS[name](self._grounds, given)
 
         child = _Child(run, self._read)
-        passed = child.hear()
-        ended = child.await_end(60.0)
-        return {"ended": ended, "passed": passed}
+        try:
+            passed = child.hear()
+            return {"ended": child.await_end(60.0), "passed": passed}
+        finally:
+            child.end()
 
 
 class _Child:
@@ -318,9 +320,11 @@ def main() -> None:
     start_journal()
     # Ours alone wrote it, a moment ago, through a pipe of ours.
     nursery = Nursery(pickle.loads(Path(sys.argv[1]).read_bytes()))
-    for line in sys.stdin:
-        print(json.dumps(nursery.follow(json.loads(line))), flush=True)
-    nursery.close()
+    try:
+        for line in sys.stdin:
+            print(json.dumps(nursery.follow(json.loads(line))), flush=True)
+    finally:
+        nursery.close()
 
 
 if __name__ == "__main__":
