@@ -84,7 +84,8 @@ class Outward:
             "POST",
             pinned,
             content=content,
-            headers={**headers, "Host": parts.netloc},
+            # A line kept open belongs to an address; whose certificate was checked on it is forgotten.
+            headers={**headers, "Host": parts.netloc, "Connection": "close"},
             # The certificate must be the host's, whatever address answers for it.
             extensions={"sni_hostname": parts.hostname},
         )
@@ -101,6 +102,8 @@ class Outward:
         """One address of the host. A single one that is not public refuses them all: it might be next."""
         try:
             given = await self.resolve(parts.hostname or "", parts.port or 443)
+        except UnicodeError:  # a label too long, or none
+            raise OutwardRefused("endpoint") from None
         except OSError:
             raise OutwardDelayed("unresolved") from None
         try:

@@ -15,7 +15,6 @@ import orjson
 from connectors.errors import OutwardDelayed
 from connectors.outward import Outward
 
-SECRET_BYTES: Final = 32
 GONE: Final = 410
 """Standard Webhooks: whoever answers so wants to hear of this no more."""
 

@@ -1,5 +1,6 @@
 """Witnesses of the access log: who vouches elsewhere that it only ever grew (C2SP tlog-witness v1)."""
 
+import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,16 +58,20 @@ class Witnesses:
     async def _post(self, url: str, body: bytes) -> tuple[int, str]:
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         try:
-            async with self._wire.stream(
-                "POST", url, content=body, headers=headers, timeout=SECONDS, follow_redirects=False
-            ) as answer:
+            # In all: one that sends a byte now and then must not keep the head from being published.
+            async with (
+                asyncio.timeout(SECONDS),
+                self._wire.stream(
+                    "POST", url, content=body, headers=headers, follow_redirects=False
+                ) as answer,
+            ):
                 told = b""
                 async for piece in answer.aiter_bytes():
                     told += piece
                     if len(told) > MOST_BYTES:
                         raise WitnessRefused("form")
                 return answer.status_code, told.decode()
-        except httpx2.HTTPError:
+        except (TimeoutError, httpx2.HTTPError):
             raise WitnessRefused("unreached") from None
         except UnicodeDecodeError:
             raise WitnessRefused("form") from None

@@ -32,7 +32,7 @@ from vault.errors import (
 )
 from vault.holding import Origin, Status
 from vault.opening import Disclosed, open_claims, open_content, refuse_removed
-from vault.permission.limits import MOST_USES, Limits, Mode
+from vault.permission.limits import Limits, Mode
 from vault.permission.notice import Item
 from vault.permission.receipt import is_honoured, limits_of
 from vault.permission.state import ConsentStatus, Event
@@ -175,7 +175,8 @@ async def _spend(tx: Tx, basis: Basis, limits: Limits, now: datetime) -> int | N
         spent: int | None = await tx.scalar(spending.bindparams(bindparam("every", type_=Interval())), given)
     if spent is None:
         used = await uses_of(tx, [consent])
-        if limits.every is not None and used.get(consent, 0) < (limits.max_uses or MOST_USES):
+        left = limits.max_uses is None or used.get(consent, 0) < limits.max_uses
+        if limits.every is not None and left:
             raise ConsentMissing(ConsentFault.TOO_SOON)
         raise GrantSpent
     return spent

@@ -181,7 +181,7 @@ class Consent(Record):
     """One person's permission for one purpose to one recipient: content immutable, state by events.
 
     `items` lists exact versions and claims (`[{document, version, register, claims}]`). `terms` is what of the record
-    no column has (`vault.permission.terms`), `notice_text` the very words agreed to. Honoured only if `receipt` (a
+    no column has (`vault.permission.receipt`), `notice_text` the very words agreed to. Honoured only if `receipt` (a
     JWS over the record) verifies and matches the row. `purpose` and `purpose_ref` are opaque here.
     """
 

@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, Any, Final
 
 from store.checkpoints import LogKey, LogSigner
-from store.disk.files import sync_folder
+from store.disk.files import sync_folder, write_synced
 from store.errors import BackupRefused, CheckpointRefused
 
 FORMAT: Final = 1
@@ -111,8 +111,8 @@ class Draft:
         os.fsync(self._sums.fileno())
         counted = {"files": self.files, "size_bytes": self.size_bytes, "sums": _digest(self.folder / SUMS)}
         content = json.dumps(asdict(facts) | counted, indent=1, sort_keys=True).encode()
-        _write(self.folder / MANIFEST, content)
-        _write(self.folder / SIGNATURE, base64.b64encode(signer.vouch(content)) + b"\n")
+        write_synced(self.folder / MANIFEST, content)
+        write_synced(self.folder / SIGNATURE, base64.b64encode(signer.vouch(content)) + b"\n")
         for folder, _, _ in os.walk(self.folder, topdown=False):
             sync_folder(Path(folder))
 
@@ -193,13 +193,9 @@ def check(folder: Path, manifest: Manifest) -> Iterator[int]:
     if count != manifest.files:
         raise BackupRefused("altered", SUMS)
     # Every file of the sums is there; one more means one that nobody signed.
-    there = sum(len(files) for _, _, files in os.walk(folder)) - len((SUMS, MANIFEST, SIGNATURE))
-    if there != count:
-        known = {path for path, _ in sums(folder)} | {SUMS, MANIFEST, SIGNATURE}
-        found_too = (
-            Path(base, one).relative_to(folder) for base, _, files in os.walk(folder) for one in files
-        )
-        raise BackupRefused("extra", next((str(one) for one in found_too if str(one) not in known), ""))
+    if sum(one not in _OURS for one in _files(folder)) != count:
+        known = _OURS | {path for path, _ in sums(folder)}
+        raise BackupRefused("extra", next((one for one in _files(folder) if one not in known), ""))
 
 
 def sums(folder: Path) -> Iterator[tuple[str, str]]:
@@ -220,6 +216,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 _OURS: Final = frozenset({SUMS, MANIFEST, SIGNATURE, _NOTE})
+"""The note too: a command killed between naming the folder and taking it away had finished."""
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -261,10 +258,3 @@ def _digest_if_there(folder: Path, path: str) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write(path: Path, content: bytes) -> None:
-    with open(os.open(path, _NEW, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from store.disk.files import forget_drafts, make_folder, sync_folder
+from store.disk.files import forget_drafts, sync_folder, write_new
 from vault.errors import KeyRingRefused
 from vault.sealing import envelope
 
@@ -49,13 +49,10 @@ def create(path: Path) -> None:
     Losing this file loses every document for good; `motlan keys init` says so.
     """
     ring = Ring(secrets.token_hex(16), {_new_id(): envelope.new_key()}, envelope.new_key())
-    make_folder(path.parent)
-    with _drafted(path, ring) as draft:
-        try:
-            # A link, not a rename: it fails when the name is taken, so a crash or a race never loses a ring.
-            os.link(draft, path)
-        except FileExistsError:
-            raise KeyRingRefused("exists") from None
+    try:
+        write_new(path, _written(ring))
+    except FileExistsError:
+        raise KeyRingRefused("exists") from None
     # What an earlier creation left behind when it was killed holds keys nobody will use.
     forget_drafts(path)
 
@@ -84,8 +81,7 @@ def drop_key(path: Path, key_id: str) -> None:
 
 def _put(path: Path, ring: Ring) -> None:
     # What an earlier change left behind when it was killed holds keys.
-    for left in path.parent.glob(f".{path.name}.*"):
-        left.unlink()
+    forget_drafts(path)
     with _drafted(path, ring) as draft:
         if _read_private(draft) != _written(ring):
             raise KeyRingRefused("malformed")
