@@ -59,8 +59,7 @@ class _Published:
             self._house.allowances.spend("/status-lists", address_of(request), now)
             asked = _moment(request.query_params.get("time"))
         except RateLimited as limited:
-            words = refusal_words("RATE_LIMITED", language_of(request), seconds=limited.seconds)
-            return refusal("RATE_LIMITED", words, 429, retry_after_seconds=limited.seconds)
+            return _limited(request, limited)
         except ValueError:
             return _unknown(request, 400, "BAD_INPUT", field="time")
         number = request.path_params["number"]
@@ -81,9 +80,13 @@ class _Published:
         return json_answer({"status_lists": [f"{self._notary.lists}/{one + 1}" for one in range(newest)]})
 
     async def trust_list(self, request: Request) -> Response:
+        now = self._now()
+        try:
+            self._house.allowances.spend("/status-lists", address_of(request), now)
+        except RateLimited as limited:
+            return _limited(request, limited)
         async with self._house.database.reading(ANONYMOUS.actor) as tx:
             agencies = list(await tx.scalars(select(Agency).order_by(Agency.code)))
-        now = self._now()
         return _signed(_trust(self._notary, agencies, self._law(now), now), "application/vn-trustlist+jwt")
 
     async def anchor(self, request: Request) -> Response:
@@ -149,6 +152,11 @@ def _moment(given: str | None) -> datetime | None:
 
 def _signed(body: str | bytes, media_type: str) -> Response:
     return Response(body, headers={**HARDENED, "Vary": "Accept"}, media_type=media_type)
+
+
+def _limited(request: Request, limited: RateLimited) -> Response:
+    words = refusal_words("RATE_LIMITED", language_of(request), seconds=limited.seconds)
+    return refusal("RATE_LIMITED", words, 429, retry_after_seconds=limited.seconds)
 
 
 def _unknown(request: Request, status: int = 404, code: str = "NOT_FOUND", **params: object) -> Response:

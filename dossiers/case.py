@@ -216,18 +216,6 @@ async def move_case(tx: Tx, case: Case, move: Move, caller: Caller, now: datetim
     touch(case)
 
 
-def moved(case: Case, code: str, now: datetime) -> dict[str, Any]:
-    """What is passed on of a dossier that moved: ids, and the code its person is told it by."""
-    dossier = case.dossier
-    return {
-        "dossier": str(dossier.id),
-        "agency": str(dossier.agency_id),
-        "version": dossier.version,
-        "code": code,
-        "at": now.isoformat(),
-    }
-
-
 def touch(case: Case) -> None:
     """A change others must notice before they change the dossier themselves."""
     case.dossier.version += 1

@@ -14,6 +14,7 @@ from auth.caller import Caller
 from auth.errors import NotFound
 from auth.facts import SubjectFacts
 from auth.policy import Action, require
+from dossiers.case import Case
 from dossiers.records import Notice
 from store import outbox
 from store.database import Tx
@@ -35,6 +36,20 @@ async def notify(
     )
     tx.add(notice)
     await outbox.put(tx, "notice", {"notice": str(notice.id)}, now)
+
+
+async def tell(tx: Tx, case: Case, code: str, now: datetime) -> None:
+    """Tell the filer, and whoever follows the dossier from outside, where it stands now: ids, and this code."""
+    dossier = case.dossier
+    moved = {
+        "dossier": str(dossier.id),
+        "agency": str(dossier.agency_id),
+        "version": dossier.version,
+        "code": code,
+        "at": now.isoformat(),
+    }
+    await outbox.put(tx, "dossier.status", moved, now)
+    await notify(tx, dossier.filer_id, code, now, dossier=dossier.id)
 
 
 async def tell_of_upload(tx: Tx, person: UUID, infected: bool, now: datetime) -> None:

@@ -206,7 +206,9 @@ class Context:
 
     async def _log_refusal(self, refusal: Exception, tried: ledger.Entry | None) -> None:
         if tried is not None:
-            entry = replace(tried, reason=str(getattr(refusal, "code", "")))
+            # What the policy says of a denial is for the log alone, and more than its code.
+            why = refusal.reason if isinstance(refusal, AccessDenied) else getattr(refusal, "code", "")
+            entry = replace(tried, reason=str(why))
         elif isinstance(refusal, AccessDenied):
             entry = ledger.Entry("access.denied", None, "DENIED", "", "NONE", reason=refusal.reason)
         else:

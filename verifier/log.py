@@ -587,8 +587,14 @@ def check_bundle(bundle: dict[str, Any], trust: Trust) -> Report:
     if head is None:
         return check.report
     check.check_cosigned(head)
+    check.expect_known()
+    if len(check.expected[head.size]) > 1:
+        check.find(f"head of {head.size}: signs another tree than a head kept elsewhere: forked")
     stated = _stated_heads(bundle["heads"], head, check.find)
     told = [_check_subject(one, head, stated, check.find) for one in bundle["subjects"]]
+    others = sorted(check.expected.keys() - {head.size})
+    if others:
+        told.append(f"heads of {others} could not be compared: a bundle has one alone")
     check.report.told = "; ".join(told)
     return check.report
 

@@ -100,11 +100,10 @@ async def _ask(tools: LogTools, witnesses: Witnesses, witness: Witness, head: Ch
             answer = await witnesses.ask(witness, answer.size, proof, head.note)
         if isinstance(answer, Behind):
             raise WitnessRefused("ahead", answer.size)
+        async with tools.work.writing(LOOP.actor) as tx:
+            await keep_cosignature(tx, head.size, name, answer, tools.now())
     except Exception as error:  # one witness that fails must not keep the others from being asked
         log_fault(f"witness {name}", error)
-        return
-    async with tools.work.writing(LOOP.actor) as tx:
-        await keep_cosignature(tx, head.size, name, answer, tools.now())
 
 
 async def _proof(tools: LogTools, old: int, head: Checkpoint) -> list[bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from api.process.commands import show, tell
+from api.process.commands import show, tell, telling
 from api.process.serving import reach_servers
 from api.rings import open_ring
 from api.settings import VERSION, Settings
@@ -27,7 +27,6 @@ from vault.sealing.blobs import LocalBlobs
 
 MAIN = "database"
 KEYS = "keys"
-TOLD_EVERY = 100
 
 _HEAD = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
 
@@ -112,12 +111,7 @@ async def _main(
             sealed = await keys.copy_to(keys_draft, KEYS, tell)
         await asyncio.to_thread(keys_draft.finish, taken.manifest(KEYS, sealed), taken.signer)
     blobs = LocalBlobs(settings.data / "blobs")
-    missing = await copy_files(blobs, papers, uploads, draft, _telling)
+    missing = await copy_files(blobs, papers, uploads, draft, telling("files"))
     manifest = taken.manifest("platform", copied, head[0] if head else None, missing)
     await asyncio.to_thread(draft.finish, manifest, taken.signer)
     return manifest
-
-
-def _telling(done: int, total: int) -> None:
-    if done % TOLD_EVERY == 0 or done == total:
-        tell(f"{done} of {total} files")

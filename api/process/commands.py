@@ -4,6 +4,7 @@ went on is told on standard error, results on standard output."""
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -27,6 +28,19 @@ SCHEMA = CATALOGUE.parent / "schema.graphql"
 def tell(words: str) -> None:
     """Progress, for a person."""
     print(words, file=sys.stderr, flush=True)
+
+
+TOLD_EVERY = 100
+
+
+def telling(what: str) -> Callable[[int, int], None]:
+    """Progress of long work: so many of so many, now and then and at the end."""
+
+    def told(done: int, total: int) -> None:
+        if done % TOLD_EVERY == 0 or done == total:
+            tell(f"{done} of {total} {what}")
+
+    return told
 
 
 def show(words: str) -> None:

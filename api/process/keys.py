@@ -5,12 +5,12 @@ Rotations are resumed by typing them again. What cannot be undone is asked for t
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from api.app import create_keys
-from api.process.commands import show, tell
+from api.process.commands import show, tell, telling
 from api.process.destruction import add_destruction_commands
 from api.process.serving import owning, reach_servers
 from api.rings import open_ring
@@ -24,7 +24,6 @@ from vault.sealing.rounds import BACKUPS_KEPT
 
 SUBJECTS = "subjects"
 
-TOLD_EVERY = 100
 
 REASONS = {
     "busy": "another command is changing keys; wait for it, then type this again",
@@ -91,7 +90,7 @@ async def rotate(settings: Settings, what: str) -> int:
         async with _changing(settings) as (servers, rotation):
             if what == SUBJECTS:
                 return await _renew(servers, rotation)
-            turn = await rotation.turn_root(_telling("keys"))
+            turn = await rotation.turn_root(telling("keys"))
     except RotationRefused as refused:
         return _told(refused)
     if turn.begun_earlier:
@@ -124,7 +123,7 @@ async def _renew(servers: Servers, rotation: Rotation) -> int:
     keys = Keys(servers.keys_owner_url, rotation.keyring, pool_size=1)
     try:
         async with owning(servers) as owner:
-            renewed = await renew_subjects(rotation.rounds, owner, keys, _telling("people"))
+            renewed = await renew_subjects(rotation.rounds, owner, keys, telling("people"))
     finally:
         await keys.close()
     show(f"{renewed.subjects} people, {renewed.rows} rows moved, {renewed.unopened} do not open")
@@ -142,14 +141,6 @@ def _state(root: RootState) -> str:
     if root.unused_since is not None:
         return f"unused since {root.unused_since:%Y-%m-%dT%H:%M%z}"
     return "wraps" if root.wraps else "opens only"
-
-
-def _telling(what: str) -> Callable[[int, int], None]:
-    def told(done: int, total: int) -> None:
-        if done % TOLD_EVERY == 0 or done == total:
-            tell(f"{done} of {total} {what}")
-
-    return told
 
 
 def _told(refused: RotationRefused) -> int:

@@ -111,12 +111,23 @@ def shelf_in(folder: Path) -> Shelf:
 
 async def fetch(given: argparse.Namespace) -> int:
     """Everything public that verifying needs. The anchor is taken once; another one later is refused."""
+    try:
+        return await _fetch(given)
+    except (httpx2.HTTPError, httpx2.InvalidURL, ProofRefused, KeyRefused, ValueError, KeyError) as fault:
+        tell(f"nothing to verify with could be fetched: {type(fault).__name__}")
+        return UNREADABLE
+
+
+async def _fetch(given: argparse.Namespace) -> int:
     folder, home = given.into, given.url.rstrip("/")
     (folder / LISTS).mkdir(parents=True, exist_ok=True)
     async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as wire:
         published = await _get(wire, f"{home}/.well-known/vn-trust-anchor")
         keys = import_jwks(json.loads(published))
         known = _anchors(folder)
+        if (folder / ANCHOR).exists() and not known:
+            tell(f"refused: {folder / ANCHOR} cannot be read; take it away by hand to trust anew")
+            return 1
         if (given.anchor is not None and set(keys) != {given.anchor}) or (known and set(known) != set(keys)):
             tell(
                 "refused: the anchor is another one; compare its thumbprint with what was published elsewhere"

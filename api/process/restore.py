@@ -16,8 +16,9 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from api.process.backup import KEYS, MAIN, TOLD_EVERY
-from api.process.commands import show, tell
+from api.app import OWNER
+from api.process.backup import KEYS, MAIN
+from api.process.commands import TOLD_EVERY, show, tell, telling
 from api.process.destruction import read_shredded
 from api.process.serving import hold, open_servers, owning
 from api.rings import open_ring
@@ -28,7 +29,7 @@ from store.backup import folder
 from store.backup.folder import Manifest
 from store.backup.tables import Copied, Empty, to_be_filled
 from store.checkpoints import LogKey, LogSigner
-from store.database import Actor, Database
+from store.database import Database
 from store.embedded import Servers
 from store.errors import BackupRefused
 from store.log_sources import open_database
@@ -43,8 +44,6 @@ from vault.safe import Safe
 from vault.sealing.blobs import LocalBlobs
 from vault.sealing.keyrings import KeyRing
 from vault.sealing.keys import Keys
-
-OWNER = Actor("owner")
 
 LAW = frozenset({"catalogue_items"})
 """What a platform that was started once has by itself, and the backup has too."""
@@ -210,7 +209,7 @@ async def _prove(settings: Settings, servers: Servers, plan: _Plan, now: datetim
         async with owning(servers) as owner:
             back = await replay(owner, work, keys, plan.orders, now)
             tell(f"{len(back)} destroyed again")
-            opened = await open_everything(owner, safe, _telling)
+            opened = await open_everything(owner, safe, telling("papers opened"))
     except KeyMissing:
         raise BackupRefused("keys") from None
     finally:
@@ -241,8 +240,3 @@ def _copied(manifest: Manifest) -> Copied:
 
 def _drafts(settings: Settings) -> Path:
     return settings.data / "blobs.new"
-
-
-def _telling(done: int, total: int) -> None:
-    if done % TOLD_EVERY == 0 or done == total:
-        tell(f"{done} of {total} papers opened")

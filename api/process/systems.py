@@ -17,7 +17,7 @@ from api.rings import open_ring
 from api.settings import Settings
 from auth.records import Officer, System
 from auth.systems.registry import ISSUER, read_registrations
-from auth.systems.webhooks import PURPOSE
+from auth.systems.webhooks import PURPOSE, named
 from connectors.errors import OutwardRefused
 from connectors.outward import Outward
 from connectors.webhooks import spelled
@@ -102,7 +102,7 @@ async def call(settings: Settings, given: argparse.Namespace) -> int:
     if given.end:
         show(f"{given.client} is called no more")
         return 0
-    secret = hmac.digest(ring.index_key(PURPOSE), f"{given.client}:{number}".encode(), "sha256")
+    secret = hmac.digest(ring.index_key(PURPOSE), named(given.client, number).encode(), "sha256")
     show(f"secret {number}: {spelled(secret)}")
     return 0
 

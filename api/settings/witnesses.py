@@ -20,7 +20,8 @@ def witnesses_in(path: str | None) -> tuple[Witness, ...]:
         return ()
     try:
         found = tuple(_witness(one) for one in orjson.loads(Path(path).read_bytes()))
-    except (OSError, ValueError, TypeError, KeyError, CheckpointRefused) as fault:  # orjson's is a ValueError
+    # orjson's is a ValueError
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, CheckpointRefused) as fault:
         raise SettingsRefused(_FORM) from fault
     if len({one.key.name for one in found}) != len(found):
         raise SettingsRefused("MOTLAN_WITNESSES names a witness twice")

@@ -29,7 +29,12 @@ class Hook:
 
     def secrets(self, index: Index) -> Sequence[bytes]:
         numbers = (self.secret, self.secret - 1) if self.earlier else (self.secret,)
-        return [index(PURPOSE, f"{self.client_id}:{number}") for number in numbers]
+        return [index(PURPOSE, named(self.client_id, number)) for number in numbers]
+
+
+def named(client_id: str, number: int) -> str:
+    """What a secret is the keyed hash of."""
+    return f"{client_id}:{number}"
 
 
 async def hooked_systems(tx: Tx, agency: UUID) -> tuple[UUID, ...]:

@@ -10,12 +10,11 @@ from auth.caller import Caller
 from auth.errors import NotFound
 from auth.policy import Action, require
 from auth.records import Officer
-from dossiers.case import Case, Office, load_case, move_case, moved
+from dossiers.case import Case, Office, load_case, move_case
 from dossiers.clock import due_date
 from dossiers.filing import Change
-from dossiers.notices import notify
+from dossiers.notices import tell
 from dossiers.state import Move
-from store import outbox
 from store.database import Tx
 from vault.keycare.shredding import shred_newborns
 from vault.notes import Note, write_note
@@ -84,12 +83,6 @@ async def assign_dossier(
     case.dossier.officer_id = assignment.officer
     await tell(tx, case, "processing", now)
     return case.dossier.id
-
-
-async def tell(tx: Tx, case: Case, code: str, now: datetime) -> None:
-    """Tell the filer, and the portal, where the dossier stands now."""
-    await outbox.put(tx, "dossier.status", moved(case, code, now), now)
-    await notify(tx, case.dossier.filer_id, code, now, dossier=case.dossier.id)
 
 
 async def _case(tx: Tx, caller: Caller, change: Change, action: Action, office: Office) -> Case:

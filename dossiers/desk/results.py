@@ -16,12 +16,11 @@ from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, move_case
 from dossiers.clock import local_day
 from dossiers.desk.citations import provision_of
-from dossiers.desk.intake import tell
 from dossiers.errors import EvidencePending, ResultRefused
 from dossiers.evidence.originals import settle_surrendered, surrendered
 from dossiers.evidence.papers import check_claims
 from dossiers.filing import Change
-from dossiers.notices import notify
+from dossiers.notices import notify, tell
 from dossiers.objects import object_of_paper
 from dossiers.parties import result_holder
 from dossiers.records import DossierResult

@@ -14,16 +14,16 @@ from sqlalchemy import select
 
 from auth.caller import Caller
 from auth.policy import Action, require
-from dossiers.case import Case, Office, load_case, move_case, moved, plan_case, record_event
+from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event
 from dossiers.clock import due_date
 from dossiers.errors import AlreadyHeld, NothingToAsk
-from dossiers.notices import notify
+from dossiers.notices import notify, tell
 from dossiers.records import DossierAsk, DossierRequirement
 from dossiers.state import Move, Status, next_state, resume_state
 from procedures.law import ObjectKind, OutcomeClass, Requirement
 from procedures.plan import Outcome, Plan, Planned
 from procedures.reasons import Code
-from store import ledger, outbox
+from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
 from vault.notes import Note, write_note
@@ -120,8 +120,7 @@ async def request_supplement(
     if case.status is not Status.SUPPLEMENT_REQUESTED:
         case.dossier.resume_status = resume_state(case.status)
     await move_case(tx, case, Move.ASK, caller, now, asks=len(supplement.asks))
-    await outbox.put(tx, "dossier.status", moved(case, "supplement_requested", now), now)
-    await notify(tx, case.dossier.filer_id, "supplement_requested", now, dossier=case.dossier.id)
+    await tell(tx, case, "supplement_requested", now)
     return case.dossier.id
 
 

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from store.database import Tx
 from store.log.cosigning import Cosigned
@@ -17,9 +18,9 @@ async def last_size(tx: Tx, witness: str) -> int:
 
 
 async def keep_cosignature(tx: Tx, size: int, witness: str, cosigned: Cosigned, now: datetime) -> None:
-    """Once per head and witness."""
+    """Once per head and witness, however many processes asked for it."""
     row = {"size": size, "witness": witness, "line": cosigned.line, "at": now}
-    await tx.execute(insert(Cosignature).values(row))
+    await tx.execute(insert(Cosignature).values(row).on_conflict_do_nothing())
     await beat(tx, witness)
 
 

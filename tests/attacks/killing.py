@@ -7,6 +7,7 @@ and the kernel's out-of-memory killer would do it; nothing here imports what is 
 import asyncio
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS: Final = 60.0
 """How long a start may take before the test gives up; what it should take is the tests' matter."""
 POLL_SECONDS: Final = 0.02
+_lot: Final = random.SystemRandom()
 
 
 class Target(StrEnum):
@@ -163,9 +165,13 @@ def surroundings() -> dict[str, str]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on, below those the system hands to callers and to whoever asks for any: what it names
+    must be free still when its server starts, seconds later, beside other tests."""
+    while True:
+        port = _lot.randrange(15_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("", port))
+            return port
 
 
 def descendants(root: int) -> set[int]:

@@ -100,9 +100,10 @@ class Proxy:
             while True:
                 assert self._process.returncode is None, self.logs
                 with suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.plain_port)
-                    writer.close()
-                    await writer.wait_closed()
+                    for port in (self.plain_port, self.port):
+                        _, writer = await asyncio.open_connection("127.0.0.1", port)
+                        writer.close()
+                        await writer.wait_closed()
                     return
                 await asyncio.sleep(POLL_SECONDS)
 

@@ -102,7 +102,8 @@ async def test_a_head_is_published_with_the_signature_of_a_witness(
         with pytest.raises(outside.Unreadable):
             await chronicle.check_published()
         for _ in range(3):
-            await ask_witnesses(tools)
+            # Any number of processes may run the loops, and ask at the same moment.
+            await asyncio.gather(*(ask_witnesses(tools) for _ in range(3)))
             report = await chronicle.check_published(demanding(chronicle, running))
             assert report.findings == []
             assert report.told.endswith("signed by 1 witnesses")
@@ -230,6 +231,8 @@ def test_a_file_of_witnesses_names_each_once_with_its_key(tmp_path: Path) -> Non
         [good | {"key": key.text.replace("w1", "w2")}],
         [{**good, "more": 1}],
         [{"name": "x"}],
+        [good | {"url": 5}],
+        [good | {"key": 5}],
         "x",
     ):
         path.write_text(json.dumps(bad), "utf-8")

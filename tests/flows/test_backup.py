@@ -278,6 +278,8 @@ async def test_what_is_not_as_it_was_is_refused_by_its_reason_and_leaves_nothing
         for gone in (spoilt.main, spoilt.keys, keys):
             shutil.rmtree(gone, ignore_errors=True)
         shutil.copytree(tmp_path / "keys", keys)
+    # A command killed after it gave the folder its name had finished, but for its note.
+    (whole.main / ".unfinished").touch(0o600)
     assert await elsewhere.restore(whole) == 0
     with pytest.raises(BackupRefused) as refused:
         await elsewhere.restore(whole)

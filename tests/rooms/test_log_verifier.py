@@ -184,6 +184,8 @@ async def test_two_people_shown_two_logs_find_it_by_comparing_heads(
     mine, bundle = await chronicle.note(), tmp_path / "bundle.json"
     bundle.write_text(json.dumps(await chronicle.bundle_of(LAN)), "utf-8")
     await chronicle.rewrite("UPDATE ledger SET outcome = 'DENIED' WHERE log_index = 8")
+    other = outside.check_bundle(await chronicle.bundle_of(LAN), chronicle.trust(mine))
+    assert has(other.findings, "forked")
     await chronicle.write(MINH)
     await chronicle.write(MINH)
     await chronicle.seal()

@@ -89,6 +89,8 @@ async def test_a_name_is_looked_up_once_and_what_was_found_is_dialled() -> None:
     await call(caller)
     (request,) = sent
     assert str(request.url) == "https://8.8.8.8/a"
+    # Whoever else is at this address later gets a line, and a look at their certificate, of their own.
+    assert request.headers["connection"] == "close"
     assert (request.headers["host"], request.extensions["sni_hostname"]) == ("hooks.example", "hooks.example")
     with pytest.raises(OutwardRefused):
         await call(caller)
@@ -152,3 +154,10 @@ async def test_the_resolver_of_the_machine_gives_addresses_that_are_judged() -> 
     assert not any(is_public(ip_address(one)) for one in found)
     with pytest.raises(socket.gaierror):
         await outward.resolve("nothing.invalid", 443)
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+async def test_a_name_that_can_be_none_is_refused_for_good(host: str) -> None:
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        with pytest.raises(OutwardRefused):
+            await call(Webhooks(Outward(client), ""), f"https://{host}/a")
