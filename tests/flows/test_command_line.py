@@ -105,7 +105,7 @@ async def test_the_log_is_checked_beside_a_running_platform_and_a_deleted_line_i
     export = tmp_path / "export"
     code, said, _ = await motlan("log", "verify", *data, "--export", str(export))
     # The log's own lines may have come meanwhile: it beats when nobody writes.
-    assert code == 0
+    assert code == 0, said
     assert re.fullmatch(r"\d+ leaves, \d+ signed heads, \d+ not sealed yet: sound", said.splitlines()[-1])
     (export / "lines.jsonl").write_text("")
     code, said, _ = await motlan("log", "verify", str(export), *data)
