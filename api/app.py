@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import content, exports, handover, health, proofs, verify
+from api import content, exports, handover, health, verify
 from api.boot import refuse_unsafe_keys, refuse_wrong_databases
 from api.door import passkeys, signin
 from api.door.front import FrontDoor
@@ -32,6 +32,7 @@ from api.log import mine, tracking
 from api.metrics import Metrics, Watched, metrics_app
 from api.oauth import endpoints, logout
 from api.oauth.endpoints import AuthorisationServer
+from api.proofs import published
 from api.rings import make_ring, open_ring
 from api.settings import VERSION, Neighbours, Settings, SettingsRefused, officer_keys_of, retired_keys_of
 from api.tus import uploads
@@ -300,7 +301,7 @@ def _app(parts: _Parts) -> ASGIApp:
         *mine.routes(house, now),
         *tracking.routes(house, now),
         *log.routes(house.database),
-        *proofs.routes(house, now),
+        *published.routes(house, now),
         *health.routes(house, parts.tokens, parts.loops, clock),
     ]
     app = Starlette(

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from auth.jws.compact import encode
+from auth.jws.compact import decode, encode
 from auth.jws.kinds import CREDENTIAL, STATUS_LIST, TRUST_LIST, TokenKind
 from auth.signing import SigningKey, import_jwks
 from auth.tokens import Tokens
@@ -170,6 +170,11 @@ class Wallet:
 
     def unbound(self, *names: str) -> str:
         return selective.serialised(self.token, [self.disclosures[name] for name in names])
+
+
+def by_name(disclosures: Sequence[str]) -> Mapping[str, str]:
+    """A credential's disclosures by the name of the claim each opens."""
+    return {json.loads(decode(one))[1]: one for one in disclosures}
 
 
 def jws(key: SigningKey, header: Mapping[str, Any], body: Mapping[str, Any] | bytes) -> str:

@@ -11,15 +11,16 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
 from api.process.commands import show, tell
+from api.proofs.telling import told
 from auth.signing import KeyRefused, PublicKey, import_jwks
 from vault.errors import ProofRefused
 from vault.proofs.attestation import PREFIX
-from vault.proofs.judging import Finding, Listed, Shelf, When, judge_attestation, judge_credential
+from vault.proofs.judging import Listed, Shelf, Shown, When, judge
 from vault.proofs.selective import Meeting
 from vault.proofs.trust import TrustList, read_trust
 
@@ -68,33 +69,12 @@ def verify(given: argparse.Namespace, now: datetime) -> int:
         return UNREADABLE
     text, file = read
     on = int(given.on.timestamp()) if given.on is not None else None
-    shelf, when = shelf_in(given.trust), When(int(now.timestamp()), on)
-    if text.startswith(PREFIX):
-        found = judge_attestation(text, shelf, when, file)
-    else:
-        asked = given.audience is not None or given.nonce is not None
-        meeting = Meeting(given.audience or "", given.nonce or "") if asked else None
-        found = judge_credential(text, shelf, when, meeting)
+    asked = given.audience is not None or given.nonce is not None
+    meeting = Meeting(given.audience or "", given.nonce or "") if asked else None
+    shown = Shown(text, hashlib.sha256(file).digest() if file is not None else None, meeting)
+    found = judge(shown, shelf_in(given.trust), When(int(now.timestamp()), on))
     show(json.dumps(told(found), ensure_ascii=False, indent=1))
     return 0 if found.valid else 1
-
-
-def told(found: Finding) -> dict[str, Any]:
-    """A finding as others read it."""
-    return {
-        "valid": found.valid,
-        "signature": found.signature,
-        "issuerAuthority": found.issuer_authority,
-        "status": found.status,
-        "freshness": found.freshness,
-        "reasons": [one.value for one in found.faults],
-        "documentType": found.document_type,
-        "agency": found.agency,
-        "level": found.level,
-        "number": found.number,
-        "issuedOn": found.issued_on,
-        "claims": dict(found.claims),
-    }
 
 
 def shelf_in(folder: Path) -> Shelf:

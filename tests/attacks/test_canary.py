@@ -138,6 +138,10 @@ async def _ask_as_a_stranger(stranger: Person, planted: Planted) -> dict[str, by
             answers[f"{page.replace(word, '…').replace(code, '…')} as {accept}"] = answer.content
     put = await stranger.browser.put(f"{stranger.origin}/uploads/{word}?key={word}", content=word.encode())
     answers["upload"] = put.content
+    for shown in (word, f"VNA1:{word}", f"{word}~", "é" + word):
+        form = {"shown": shown, "audience": word, "nonce": word, "file_sha256": "0" * 64}
+        judged = await stranger.browser.post(f"{stranger.origin}/verify?lang=en", data=form)
+        answers[f"a proof {shown.replace(word, '…')}"] = judged.content
     for name, body in _broken_requests(word).items():
         answer = await stranger.browser.post(f"{stranger.origin}/graphql", content=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Origin": stranger.origin})  # fmt: skip

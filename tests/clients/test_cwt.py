@@ -7,6 +7,7 @@ import shutil
 import sys
 import zlib
 from asyncio.subprocess import DEVNULL, PIPE
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def test_what_another_library_signed_is_valid_here() -> None:
     )
     attested = text_of(bytes.fromhex(FROZEN["attestation"]))
     shelf = Shelf(trust, lambda uri: [bytes.fromhex(FROZEN["list"])])
-    found = judge_attestation(attested, shelf, HERE, FILE)
+    found = judge_attestation(attested, shelf, HERE, sha256(FILE).digest())
     assert found.valid
     assert (found.claims, found.number) == (CLAIMS, "01/GPXD")
 

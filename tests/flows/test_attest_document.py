@@ -2,8 +2,8 @@
 
 import base64
 import io
-import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
@@ -12,72 +12,35 @@ import zxingcpp
 from PIL import Image
 from sqlalchemy import text
 
-from auth.jws.compact import decode
-from auth.signing import SigningKey, import_jwks
+from auth.signing import SigningKey
 from tests.flows.conftest import Later
-from tests.flows.journeys import PERMIT_TYPE, denied, issued_permit, keep, unchanged, usage
-from tests.flows.stage import ORIGIN, Person, Stage
-from tests.proofs import MEETING, Wallet, point
-from vault.proofs.judging import Finding, Listed, Shelf, When, judge_attestation, judge_credential
-from vault.proofs.trust import read_trust
-
-NUMBER, ADDRESS = "permit.number@permit_holder", "building.address@building"
-ATTESTATION = "attestation { text qrSvg qrPng fileUrl expiresAt }"
-CREDENTIAL = "credential { text type expiresAt }"
-
-
-class Clock:
-    """The platform's, which goes on while a test runs."""
-
-    def __init__(self, offset: timedelta) -> None:
-        self._offset = offset
-
-    def __call__(self, later: int = 0) -> int:
-        return int((datetime.now(UTC) + self._offset).timestamp()) + later
+from tests.flows.journeys import PERMIT_TYPE, denied, keep, unchanged, usage
+from tests.flows.stage import ORIGIN, Stage
+from tests.flows.strangers import (
+    ADDRESS,
+    ATTESTATION,
+    CREDENTIAL,
+    NUMBER,
+    Clock,
+    attested,
+    fetched,
+    judged,
+    permit,
+    revoke,
+    shelf,
+)
+from tests.proofs import MEETING, Wallet, by_name, point
+from vault.proofs.judging import (
+    Shown,
+    When,
+    judge,
+    judge_credential,
+)
 
 
 @pytest.fixture
 def clock(offset: timedelta) -> Clock:
     return Clock(offset)
-
-
-async def fetched(stage: Stage, address: str, **headers: str) -> Any:
-    answer = await stage.anybody().browser.get(address, headers=headers)
-    assert answer.status_code == 200, answer.text
-    return answer
-
-
-async def shelf(stage: Stage, *lists: Listed) -> Shelf:
-    """What any verifier fetches beforehand, naming no proof."""
-    anchor = import_jwks((await fetched(stage, f"{ORIGIN}/.well-known/vn-trust-anchor")).json())
-    trust = read_trust((await fetched(stage, f"{ORIGIN}/.well-known/vn-trust-list")).text, anchor)
-    every = (await fetched(stage, f"{ORIGIN}/status-lists")).json()["status_lists"]
-    kept: dict[str, list[Listed]] = {uri: list(lists) for uri in every}
-    if not lists:
-        kept = {uri: [(await fetched(stage, uri)).text] for uri in every}
-    return Shelf(trust, lambda uri: kept.get(uri, []))
-
-
-async def attested(person: Person, document: str, **given: Any) -> dict[str, Any]:
-    made: dict[str, Any] = (await person.act("attestDocument", ATTESTATION, document=document, **given))[
-        "attestation"
-    ]
-    return made
-
-
-async def permit(stage: Stage) -> tuple[Person, Person, str]:
-    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
-    _, document = await issued_permit(me, officer)
-    return me, officer, document
-
-
-def judged(made: dict[str, Any], shelf: Shelf, at: int, **given: Any) -> Finding:
-    return judge_attestation(made["text"], shelf, When(at, **given))
-
-
-async def revoke(officer: Person, document: str) -> None:
-    why = {"reason": "x", "legalBasis": "Luật số 135/2025/QH15, Điều 54"}
-    await officer.act("revokeResult", "document { id }", document=document, **why)
 
 
 async def test_a_permit_is_proven_on_paper_to_strangers_who_never_ask_us(stage: Stage, clock: Clock) -> None:
@@ -113,11 +76,12 @@ async def test_the_file_it_speaks_of_is_handed_out_once_and_no_other_passes_for_
     plain = await me.act("openDocument", "url", document=document)
     original = (await me.browser.get(plain["url"])).content
     kept = await shelf(stage)
-    found = judge_attestation(made["text"], kept, When(clock()), file)
+    found = judge(Shown(made["text"], sha256(file).digest()), kept, When(clock()))
     # Nobody but its owner vouches for it, and no verifier is told otherwise.
     assert (found.signature, found.issuer_authority, found.valid) == ("VALID", "SELF_DECLARED", False)
     for wrong in (original, other, file[:-1]):
-        assert judge_attestation(made["text"], kept, When(clock()), wrong).signature == "INVALID"
+        shown = Shown(made["text"], sha256(wrong).digest())
+        assert judge(shown, kept, When(clock())).signature == "INVALID"
     assert (await me.browser.get(made["fileUrl"])).status_code == 404
 
 
@@ -161,22 +125,17 @@ async def test_a_credential_is_shown_in_part_by_the_app_that_holds_its_key(
     given = {"document": document, "holderKey": point(app)}
     made = (await me.act("issueCredential", CREDENTIAL, **given))["credential"]
     token, *disclosures, _ = made["text"].split("~")
-    by_name = {_name(one): one for one in disclosures}
-    shown = Wallet(token, by_name, app).present(NUMBER, iat=clock())
+    named = by_name(disclosures)
+    shown = Wallet(token, named, app).present(NUMBER, iat=clock())
     found = judge_credential(shown, await shelf(stage), When(clock()), MEETING)
     assert (found.valid, found.claims[NUMBER], ADDRESS in found.claims) == (True, "01/GPXD", False)
     assert made["type"] == f"{ORIGIN}/vct/{PERMIT_TYPE}/1"
     told = (await fetched(stage, made["type"])).json()
-    assert {one["path"][0] for one in told["claims"]} >= set(by_name)
+    assert {one["path"][0] for one in told["claims"]} >= set(named)
     again = (await me.act("issueCredential", CREDENTIAL, **given))["credential"]
     assert not set(made["text"].split("~")) & set(again["text"].split("~")) - {""}
     await revoke(officer, document)
     assert judge_credential(shown, await shelf(stage), When(clock()), MEETING).status == "INVALID"
-
-
-def _name(disclosure: str) -> str:
-    name: str = json.loads(decode(disclosure))[1]
-    return name
 
 
 async def test_what_is_no_proof_is_not_made(stage: Stage) -> None:

@@ -18,6 +18,7 @@ TABLES = ("PAYLOAD", "TOP_LEVEL", "FAULTS")
 ELSEWHERE: Mapping[str, str] = {
     "api/settings/values.py": "stops the start: no caller is there yet",
     "api/web/answers.py": "an HTTP body that is no request: answered before GraphQL",
+    "api/web/forms.py": "a body that is no form: each of its readers answers it in its own way",
     "api/web/ranges.py": "bytes asked for that are not there: a question of HTTP, answered by it",
     "api/gateway/requests.py": "an HTTP body that is no request: answered before GraphQL",
     "api/gateway/operations.py": "a text that is no operation: answered before GraphQL",

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,8 @@ SOUND = ISS.attestation()
 
 
 def judged(text: str, shelf: Shelf | None = None, when: When = HERE, file: bytes | None = None) -> Finding:
-    return judge_attestation(text, shelf or ISS.shelf(), when, file)
+    digest = sha256(file).digest() if file is not None else None
+    return judge_attestation(text, shelf or ISS.shelf(), when, digest)
 
 
 def test_a_sound_attestation_is_valid_and_says_what_was_attested() -> None:

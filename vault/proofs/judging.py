@@ -6,7 +6,6 @@ never good: an old list says how things stood, not how they stand.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 from typing import Any, Final
 
 from auth.jws.kinds import CREDENTIAL, STATUS_LIST
@@ -50,7 +49,8 @@ class Finding:
     ISSUER, CERTIFIED, SELF_DECLARED, NOT_ENTITLED. `status`: VALID, INVALID, SUSPENDED, SUPERSEDED. `freshness`:
     CURRENT, EXPIRED, NOT_YET.
 
-    `faults` in the order found. `claims` only under a signature that holds.
+    `faults` in the order found. `claims` only under a signature that holds. `holder`: of a credential, whether who
+    showed it was seen to hold its key, PROVEN or UNCHECKED.
     """
 
     signature: str = "UNKNOWN"
@@ -64,6 +64,7 @@ class Finding:
     number: str | None = None
     issued_on: str | None = None
     expires_at: int | None = None
+    holder: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
@@ -75,8 +76,27 @@ class Finding:
         return replace(self, faults=(*self.faults, *faults), **found)
 
 
-def judge_attestation(text: str, shelf: Shelf, when: When, file: bytes | None = None) -> Finding:
-    """What a scanned text, or the text beside a file, is worth. `file`: the bytes it should speak of."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is laid before a verifier: the proof's text; the digest of the file it should speak of, where there is one
+    beside it; and of a credential the meeting it was asked for at."""
+
+    text: str = field(repr=False)
+    file_sha256: bytes | None = None
+    meeting: Meeting | None = None
+
+
+def judge(shown: Shown, shelf: Shelf, when: When) -> Finding:
+    """What it is worth, whichever of the two kinds of proof it is."""
+    if shown.text.startswith(attestation.PREFIX):
+        return judge_attestation(shown.text, shelf, when, shown.file_sha256)
+    found = judge_credential(shown.text, shelf, when, shown.meeting)
+    # No credential speaks of a file: one laid beside it must not pass for what was proven.
+    return found if shown.file_sha256 is None else _with_file(found, None, shown.file_sha256)
+
+
+def judge_attestation(text: str, shelf: Shelf, when: When, file_sha256: bytes | None = None) -> Finding:
+    """What a scanned text, or the text beside a file, is worth. `file_sha256`: of the file it should speak of."""
     try:
         signed, stated = attestation.read(text)
     except ProofRefused as refused:
@@ -98,8 +118,8 @@ def judge_attestation(text: str, shelf: Shelf, when: When, file: bytes | None = 
         expires_at=stated.expires_at,
         claims=stated.claims,
     )
-    if file is not None:
-        found = _with_file(found, stated.file_sha256, file)
+    if file_sha256 is not None:
+        found = _with_file(found, stated.file_sha256, file_sha256)
     attested = Attested(
         signed.kid,
         stated.issuer,
@@ -140,6 +160,7 @@ def judge_credential(text: str, shelf: Shelf, when: When, meeting: Meeting | Non
         level=document["level"],
         issued_on=document.get("issued_on"),
         expires_at=claims["exp"],
+        holder="UNCHECKED" if meeting is None else "PROVEN",
         claims={**plain, **opened},
     )
     attested = Attested(
@@ -247,10 +268,10 @@ _FAULTS: Final[Mapping[Standing, ProofFault]] = {
 }
 
 
-def _with_file(found: Finding, attested: bytes | None, file: bytes) -> Finding:
+def _with_file(found: Finding, attested: bytes | None, digest: bytes) -> Finding:
     if attested is None:
         return found.but(ProofFault.NO_FILE_ATTESTED, signature="INVALID")
-    if sha256(file).digest() != attested:
+    if digest != attested:
         return found.but(ProofFault.FILE_ALTERED, signature="INVALID")
     return found
 

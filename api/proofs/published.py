@@ -5,32 +5,26 @@ it may be kept, passed on and read without us.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from api.proofs.vouching import trust_list
 from api.web.addresses import address_of
 from api.web.answers import HARDENED, json_answer, refusal
 from api.web.pages import language_of
 from auth.caller import ANONYMOUS
 from auth.errors import RateLimited
-from auth.jws.kinds import TRUST_LIST
 from dossiers.clock import local_day
 from procedures.law import Law
-from procedures.records import Agency
 from resolvers.context import House
 from resolvers.wording import refusal_words
 from vault.issuing import standings
 from vault.issuing.attesting import EDITION
-from vault.proofs.notary import VAULT_CODE, Notary
-from vault.proofs.trust import Attestor, trust_claims
 
-TRUSTED_FOR = timedelta(days=7)
 JWT, CWT = "application/statuslist+jwt", "application/statuslist+cwt"
-VAULT_NAME = {"vi": "Kho dữ liệu giấy tờ của công dân", "en": "Citizens’ document vault"}
 
 
 def routes(house: House, now: Callable[[], datetime]) -> list[Route]:
@@ -86,8 +80,8 @@ class _Published:
         except RateLimited as limited:
             return _limited(request, limited)
         async with self._house.database.reading(ANONYMOUS.actor) as tx:
-            agencies = list(await tx.scalars(select(Agency).order_by(Agency.code)))
-        return _signed(_trust(self._notary, agencies, self._law(now), now), "application/vn-trustlist+jwt")
+            signed = await trust_list(tx, self._notary, self._law(now), now)
+        return _signed(signed, "application/vn-trustlist+jwt")
 
     async def anchor(self, request: Request) -> Response:
         keys = [dict(self._notary.anchor.public.jwk)]
@@ -116,29 +110,6 @@ class _Published:
 
     def _law(self, now: datetime) -> Law:
         return self._house.office.laws.on(local_day(now))
-
-
-def _trust(notary: Notary, agencies: list[Agency], law: Law, now: datetime) -> str:
-    """Every agency with the papers its kind issues; what it certified it certified lawfully, whatever it was."""
-    entitlements: dict[str, list[str]] = {}
-    for kind in law.document_types.values():
-        for type_ in kind.issuing_agency_types:
-            entitlements.setdefault(type_, []).append(kind.id)
-    keys = frozenset(one.public.kid for one in notary.keys)
-    attestors = {
-        one.code: Attestor(
-            name={"vi": one.name_vi, **({"en": one.name_en} if one.name_en else {})},
-            keys=keys,
-            issues=one.type_id if one.type_id in entitlements else None,
-            certifies=True,
-        )
-        for one in agencies
-    }
-    attestors[VAULT_CODE] = Attestor(VAULT_NAME, keys, declares=True)
-    used = {one.issues for one in attestors.values()}
-    kinds = {name: types for name, types in entitlements.items() if name in used}
-    claims = trust_claims(notary.keys, attestors, kinds)
-    return notary.vouching.sign(TRUST_LIST, claims, lifetime=TRUSTED_FOR, now=now)
 
 
 def _moment(given: str | None) -> datetime | None:
