@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,7 +21,7 @@ from api.proofs.telling import told
 from auth.signing import KeyRefused, PublicKey, import_jwks
 from vault.errors import ProofRefused
 from vault.proofs.attestation import PREFIX
-from vault.proofs.judging import Listed, Shelf, Shown, When, judge
+from vault.proofs.judging import Listed, Shelf, Shown, When, judge, read_list
 from vault.proofs.selective import Meeting
 from vault.proofs.trust import TrustList, read_trust
 
@@ -90,42 +91,82 @@ def shelf_in(folder: Path) -> Shelf:
 
 
 async def fetch(given: argparse.Namespace) -> int:
-    """Everything public that verifying needs. The anchor is taken once; another one later is refused."""
+    """Everything public that verifying needs; 0 when all of it is there. The anchor is taken once; another one later
+    is refused (1). Whatever else does not come, or not whole, leaves the folder as it was (2)."""
     try:
-        return await _fetch(given)
-    except (httpx2.HTTPError, httpx2.InvalidURL, ProofRefused, KeyRefused, ValueError, KeyError) as fault:
+        async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as wire:
+            return await _Fetching(wire, given.into, given.on).fetch(given.url.rstrip("/"), given.anchor)
+    except _UNFETCHED as fault:
         tell(f"nothing to verify with could be fetched: {type(fault).__name__}")
         return UNREADABLE
 
 
-async def _fetch(given: argparse.Namespace) -> int:
-    folder, home = given.into, given.url.rstrip("/")
-    (folder / LISTS).mkdir(parents=True, exist_ok=True)
-    async with httpx2.AsyncClient(timeout=30.0, follow_redirects=False) as wire:
-        published = await _get(wire, f"{home}/.well-known/vn-trust-anchor")
+_UNFETCHED: Final = (
+    httpx2.HTTPError, httpx2.InvalidURL, ProofRefused, KeyRefused, ValueError, KeyError, TypeError, AttributeError,
+    RecursionError,
+)  # fmt: skip
+"""What may come of answers that are none: each is read as what it should be, and found not to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetching:
+    """Nothing is written before all of it was read and found signed."""
+
+    wire: httpx2.AsyncClient
+    folder: Path
+    on: datetime | None
+
+    async def fetch(self, home: str, expected: str | None) -> int:
+        published = await self._get(f"{home}/.well-known/vn-trust-anchor")
         keys = import_jwks(json.loads(published))
-        known = _anchors(folder)
-        if (folder / ANCHOR).exists() and not known:
-            tell(f"refused: {folder / ANCHOR} cannot be read; take it away by hand to trust anew")
+        known = _anchors(self.folder)
+        if (self.folder / ANCHOR).exists() and not known:
+            tell(f"refused: {self.folder / ANCHOR} cannot be read; take it away by hand to trust anew")
             return 1
-        if (given.anchor is not None and set(keys) != {given.anchor}) or (known and set(known) != set(keys)):
+        if (expected is not None and set(keys) != {expected}) or (known and set(known) != set(keys)):
             tell(
                 "refused: the anchor is another one; compare its thumbprint with what was published elsewhere"
             )
             return 1
-        token = await _get(wire, f"{home}/.well-known/vn-trust-list")
-        read_trust(token, keys)
-        (folder / ANCHOR).write_text(published, "utf-8")
-        (folder / TRUST).write_text(token, "utf-8")
-        every = json.loads(await _get(wire, f"{home}/status-lists"))["status_lists"]
-        for uri in every:
-            (folder / LISTS / f"{_name(uri)}.jwt").write_text(await _get(wire, uri), "utf-8")
-            if given.on is not None:
-                second = int(given.on.timestamp())
-                kept = folder / LISTS / f"{_name(uri)}@{second}.jwt"
-                kept.write_text(await _get(wire, f"{uri}?time={second}"), "utf-8")
-    show(f"anchor {', '.join(keys)}: compare it with what was published elsewhere; {len(every)} lists")
-    return 0
+        token = await self._get(f"{home}/.well-known/vn-trust-list")
+        trust = read_trust(token, keys)
+        every = await self._addresses(home, trust)
+        kept = {name: text for uri in every for name, text in (await self._lists(uri, trust)).items()}
+        (self.folder / LISTS).mkdir(parents=True, exist_ok=True)
+        # The lists first: without its anchor a folder cut off here says nothing, and with a former one it says less.
+        for name, text in {**kept, TRUST: token, ANCHOR: published}.items():
+            (self.folder / name).write_text(text, "utf-8")
+        show(f"anchor {', '.join(keys)}: compare it with what was published elsewhere; {len(every)} lists")
+        return 0
+
+    async def _addresses(self, home: str, trust: TrustList) -> Sequence[str]:
+        every = json.loads(await self._get(f"{home}/status-lists"))["status_lists"]
+        # This answer alone is not signed: whoever changed it must not send us anywhere else.
+        if not isinstance(every, list) or not all(one.startswith(f"{trust.issuer}/") for one in every):
+            raise ValueError
+        return every
+
+    async def _lists(self, uri: str, trust: TrustList) -> Mapping[str, str]:
+        """As it stands and, where asked for, as it stood, by the names they are kept under."""
+        asked = {uri: _name(uri)}
+        if self.on is not None:
+            second = int(self.on.timestamp())
+            asked[f"{uri}?time={second}"] = f"{_name(uri)}@{second}"
+        found = {f"{LISTS}/{name}.jwt": await self._get(address) for address, name in asked.items()}
+        for one in found.values():
+            read_list(one, uri, trust)
+        return found
+
+    async def _get(self, address: str) -> str:
+        body = bytearray()
+        async with self.wire.stream("GET", address) as answer:
+            if answer.status_code != 200:
+                raise ValueError
+            async for piece in answer.aiter_bytes():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise ValueError
+        return body.decode("utf-8")
 
 
 def _read(given: argparse.Namespace) -> tuple[str, bytes | None] | None:
@@ -175,14 +216,6 @@ def _anchors(folder: Path) -> Mapping[str, PublicKey]:
         return import_jwks(json.loads((folder / ANCHOR).read_text("utf-8")))
     except (OSError, ValueError, KeyRefused):
         return {}
-
-
-async def _get(wire: httpx2.AsyncClient, address: str) -> str:
-    answer = await wire.get(address)
-    answer.raise_for_status()
-    if len(answer.content) > MOST_BYTES:
-        raise ValueError("too large")
-    return answer.text
 
 
 def _name(uri: str) -> str:

@@ -223,7 +223,7 @@ class _Judge:
         why = ProofFault.LIST_MISSING
         for one in self.lists(uri):
             try:
-                found = self._read(one, uri)
+                found = read_list(one, uri, self.trust)
             except ProofRefused as refused:
                 why = refused.fault
                 continue
@@ -235,30 +235,35 @@ class _Judge:
             raise ProofRefused(why)
         return newest
 
-    def _read(self, given: Listed, uri: str) -> StatusList:
-        found, kid = self._of_jwt(given) if isinstance(given, str) else self._of_cwt(given)
-        if found.uri != uri:
-            raise ProofRefused(ProofFault.LIST_SUBJECT)
-        if not self.trust.keys[kid].counts_at(found.issued_at):
-            raise ProofRefused(ProofFault.LIST_SIGNATURE)
-        return found
 
-    def _of_jwt(self, given: str) -> tuple[StatusList, str]:
-        signed = inspect(STATUS_LIST, given, self.trust.public_keys)
-        if signed.flaw is not None:
-            malformed = signed.flaw in ("encoding", "claims")
-            raise ProofRefused(ProofFault.LIST_MALFORMED if malformed else ProofFault.LIST_SIGNATURE)
-        return StatusList.of_jwt(signed.claims), signed.kid
+def read_list(given: Listed, uri: str, trust: TrustList) -> StatusList:
+    """A list of standings, its signature checked, as the one kept at this address. Of which time it speaks is asked
+    later. Raises ProofRefused."""
+    found, kid = _of_jwt(given, trust) if isinstance(given, str) else _of_cwt(given, trust)
+    if found.uri != uri:
+        raise ProofRefused(ProofFault.LIST_SUBJECT)
+    if not trust.keys[kid].counts_at(found.issued_at):
+        raise ProofRefused(ProofFault.LIST_SIGNATURE)
+    return found
 
-    def _of_cwt(self, given: bytes) -> tuple[StatusList, str]:
-        try:
-            taken = cose.take_apart(given, CWT_TYP)
-        except ProofRefused:
-            raise ProofRefused(ProofFault.LIST_MALFORMED) from None
-        key = self.trust.keys.get(taken.kid)
-        if key is None or not taken.is_signed_by(key.public):
-            raise ProofRefused(ProofFault.LIST_SIGNATURE)
-        return StatusList.of_cwt(taken.payload), taken.kid
+
+def _of_jwt(given: str, trust: TrustList) -> tuple[StatusList, str]:
+    signed = inspect(STATUS_LIST, given, trust.public_keys)
+    if signed.flaw is not None:
+        malformed = signed.flaw in ("encoding", "claims")
+        raise ProofRefused(ProofFault.LIST_MALFORMED if malformed else ProofFault.LIST_SIGNATURE)
+    return StatusList.of_jwt(signed.claims), signed.kid
+
+
+def _of_cwt(given: bytes, trust: TrustList) -> tuple[StatusList, str]:
+    try:
+        taken = cose.take_apart(given, CWT_TYP)
+    except ProofRefused:
+        raise ProofRefused(ProofFault.LIST_MALFORMED) from None
+    key = trust.keys.get(taken.kid)
+    if key is None or not taken.is_signed_by(key.public):
+        raise ProofRefused(ProofFault.LIST_SIGNATURE)
+    return StatusList.of_cwt(taken.payload), taken.kid
 
 
 _FAULTS: Final[Mapping[Standing, ProofFault]] = {
