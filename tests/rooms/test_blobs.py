@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vault.errors import BlobMissing, StorageFailed
-from vault.sealing.blob_files import CHUNK_BYTES
+from vault.sealing.blob_files import CHUNK_BYTES, SealedFile
 from vault.sealing.blobs import LocalBlobs, new_name
 
 NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
@@ -316,3 +316,14 @@ async def test_removing_twice_is_removing_once(blobs: LocalBlobs, folder: Path) 
     await blobs.remove(name)
     await blobs.remove(name)
     assert files(folder) == []
+
+
+async def test_a_file_closed_before_it_was_opened_stays_closed(blobs: LocalBlobs, folder: Path) -> None:
+    """A request that went away leaves its thread to open what nobody would close."""
+    late = SealedFile(folder, await put(blobs, b"sealed"))
+    late.close()
+    before = len(os.listdir("/proc/self/fd"))
+    late.open()
+    assert len(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(StorageFailed):
+        await anext(late.chunks())

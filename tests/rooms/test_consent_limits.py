@@ -213,6 +213,7 @@ async def test_the_record_has_every_field_and_the_receipt_is_over_it(world: Worl
     limits = Limits(FetchType.PERIODIC, Mode.STORE, 365, 30, 7, 12)
     relied = await limited(world, limits)
     view = await seen(world, relied)
+    assert view.limits == limits
     record = json.loads(json.dumps(view.record))
     assert view.receipt is not None
     assert view.text is not None

@@ -72,6 +72,7 @@ async def succeeds(scene: Scene, fault: Fault) -> None:
     assert [(one["id"], one["kind"], one["outcome"]) for one in new] == [
         (got.disclosed.ledger_id, "vault.read", "SUCCESS")
     ]
+    assert new[0]["entry"]["legal_basis"] == "CONSENT"
     used = [one for one in await scene.world.rows("consent_events") if one["ledger_id"] == new[0]["id"]]
     assert [one["state"] for one in used] == ["Used"]
     now_spent = (await scene.row("access_requests", scene.grant.request))["uses"]

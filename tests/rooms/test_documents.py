@@ -143,6 +143,22 @@ async def test_others_cannot_open_it_and_leave_no_trace_of_success(world: World)
     assert [row["kind"] for row in await world.rows("ledger")] == ["vault.deposit"]
 
 
+async def test_a_deposit_is_told_in_the_log_in_full(world: World) -> None:
+    paper = await world.paper()
+    (line,) = await world.rows("ledger")
+    assert (line["kind"], line["outcome"], line["subject_id"]) == ("vault.deposit", "SUCCESS", world.mai)
+    assert (line["actor_kind"], line["actor_id"]) == ("citizen", world.mai)
+    assert line["entry"] == {
+        "purpose": "deposit",
+        "legal_basis": "OWN",
+        "claims": sorted(PARCEL),
+        "documents": [str(paper.document)],
+        "requirement": None,
+        "reason": None,
+        "article": None,
+    }
+
+
 async def test_the_same_bytes_again_are_recognised(world: World) -> None:
     content = pdf()
     first = await world.paper(content=content)
@@ -220,6 +236,18 @@ async def test_a_new_version_is_current_and_the_former_stays(world: World) -> No
         assert (await my_document(tx, world.citizen, first.document)).version == second.version
         opened = await claims_of(tx, world.citizen, [first.version, second.version], world.safe)
     assert [opened[one.version][AREA] for one in (first, second)] == [84.5, 85]
+
+
+@pytest.mark.parametrize("origin", [Origin.ISSUED, Origin.DIGITISED])
+async def test_its_owner_adds_no_version_to_what_an_agency_vouches_for(world: World, origin: Origin) -> None:
+    paper = Deposit(world.mai, LAND, origin, PARCEL, issuer_agency=world.commune)
+    held = await world.deposit(world.officer, paper)
+    better = dataclasses.replace(paper, claims={**PARCEL, AREA: 850})
+    for caller, refusal in ((world.citizen, AccessDenied), (world.stranger, (AccessDenied, NotFound))):
+        with pytest.raises(refusal):
+            async with world.database.writing(caller.actor) as tx:
+                await add_version(tx, caller, held.document, better, world.safe, world.now)
+    assert len(await world.rows("document_versions")) == len(await world.rows("ledger")) == 1
 
 
 async def test_a_version_of_something_else_is_not_added(world: World) -> None:

@@ -131,6 +131,36 @@ async def test_everything_kept_is_in_it_and_every_entry_is_what_the_manifest_say
     assert session["thisOne"]
 
 
+TOLD = {
+    "documents.json": """createdAt currentVersion id issuedOn issuer level onlyForDossier origin register revocation
+        status statusReason statusSince supersededBy type validUntil""",
+    "versions.json": """claims corrections depositedAt depositedInDossier document file fileFault fileSha256 id level
+        mediaType number originalSeenAt sizeBytes source type""",
+    "consents.json": """dossier erasure events givenAt givenByRepresentative id items language noticeSha256 noticeText
+        purpose receipt recipient record requestedAt status uses validUntil withdrawnAt""",
+    "uploads.json": "announcedAt arrivedAt claimedAt dossier expiresAt id mediaType requirement sizeBytes type",
+    "access-log.json": "agency article at by claims dossier id kind legalBasis logIndex outcome purpose",
+}
+"""Names by which other programs read an export: more may come, none goes."""
+
+
+async def test_an_export_is_told_by_names_that_stay(world: World) -> None:
+    reliance = await world.relied_on(files.pdf())
+    waiting = await world.upload(world.citizen, files.pdf(pages=2))
+    file = await whole(world)
+    for name, words in TOLD.items():
+        for one in read(file, name):
+            assert set(words.split()) - one.keys() == set(), name
+    (consent,) = read(file, "consents.json")
+    assert (consent["id"], consent["dossier"]) == (str(reliance.consent), str(reliance.dossier))
+    assert (consent["status"], consent["language"], consent["givenByRepresentative"]) == (
+        "GIVEN",
+        "vi",
+        False,
+    )
+    assert str(waiting) in [one["id"] for one in read(file, "uploads.json")]
+
+
 async def test_names_in_it_are_ascii_and_lead_nowhere_else(world: World) -> None:
     await world.paper(content=files.pdf())
     for name in (await whole(world)).namelist():

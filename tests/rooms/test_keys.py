@@ -182,7 +182,7 @@ class TestKeyRingFile:
 
     def test_it_is_never_overwritten(self, ring_file: Path) -> None:
         before = ring_file.read_bytes()
-        with pytest.raises(KeyRingRefused, match="exists"):
+        with pytest.raises(KeyRingRefused, match=r"^exists$"):
             ring_files.create(ring_file)
         assert ring_file.read_bytes() == before
         assert len(list(ring_file.parent.iterdir())) == 1
@@ -190,15 +190,15 @@ class TestKeyRingFile:
     @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o777])
     def test_it_is_refused_when_others_may_read_it(self, ring_file: Path, mode: int) -> None:
         ring_file.chmod(mode)
-        with pytest.raises(KeyRingRefused, match="permissions"):
+        with pytest.raises(KeyRingRefused, match=r"^permissions$"):
             LocalKeyRing(ring_file)
 
     def test_it_is_refused_when_missing_a_link_or_a_folder(self, ring_file: Path) -> None:
-        with pytest.raises(KeyRingRefused, match="missing"):
+        with pytest.raises(KeyRingRefused, match=r"^missing$"):
             LocalKeyRing(ring_file.with_name("none"))
         link = ring_file.with_name("link")
         link.symlink_to(ring_file)
-        with pytest.raises(KeyRingRefused, match="permissions"):
+        with pytest.raises(KeyRingRefused, match=r"^permissions$"):
             LocalKeyRing(link)
 
     @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ class TestKeyRingFile:
 
     def test_half_a_file_is_refused(self, ring_file: Path) -> None:
         ring_file.write_bytes(ring_file.read_bytes()[:100])
-        with pytest.raises(KeyRingRefused, match="malformed"):
+        with pytest.raises(KeyRingRefused, match=r"^malformed$"):
             LocalKeyRing(ring_file)
 
     def test_the_newest_key_wraps_and_the_older_still_unwrap(self, ring_file: Path) -> None:

@@ -153,6 +153,25 @@ class TestRootKey:
         assert list(ring_files.read(ring_file).keys) == [household.safe.keys._keyring.key_id]
         assert await household.read(person) == "first"
 
+    async def test_one_a_restored_backup_brings_into_use_again_waits_anew(
+        self, household: Household, keys_owner: AsyncEngine, ring_file: Path
+    ) -> None:
+        person, first = await household.add(), LocalKeyRing(ring_file).key_id
+        (before,) = [row for row in await key_rows(keys_owner) if row.subject_id == person.subject]
+        await household.turn_root()
+        await as_if_days_ago(keys_owner, 40)
+        async with keys_owner.begin() as connection:
+            await connection.execute(
+                text("UPDATE subject_keys SET wrapped = :wrapped, root_key = :first WHERE subject_id = :id"),
+                {"wrapped": before.wrapped, "first": first, "id": person.subject},
+            )
+        async with household.rotating() as rotation:
+            assert (await rotation.turn_root(quiet)).begun_earlier
+            with pytest.raises(RotationRefused, match="backups"):
+                await rotation.retire_root(first)
+        assert first in ring_files.read(ring_file).keys
+        assert await household.read(person) == "first"
+
     async def test_one_interrupted_goes_on_with_the_same_key(
         self, household: Household, keys_owner: AsyncEngine, ring_file: Path
     ) -> None:

@@ -64,6 +64,12 @@ def mandate(now: datetime, *, scope: str = WHOLE, until: datetime | None = None)
     )
 
 
+@pytest.mark.parametrize("secret", ["", "\ud800", "ký", "a" * 10_000])
+async def test_what_is_no_secret_of_ours_is_nobodys(database: Database, now: datetime, secret: str) -> None:
+    await sign_in(database, CallerKind.CITIZEN, CITIZEN, now)
+    assert (await caller(database, secret, now)).kind is CallerKind.ANONYMOUS
+
+
 async def test_a_session_names_its_citizen_and_how_surely(database: Database, now: datetime) -> None:
     secret = await sign_in(database, CallerKind.CITIZEN, CITIZEN, now)
     who = await caller(database, secret, now)

@@ -79,6 +79,16 @@ async def test_a_cut_upload_goes_on_where_it_got_to_and_arrives_once(desk: Desk)
     print(f"seed {drawn}: {len(content)} bytes in {pieces} pieces")
 
 
+async def test_a_sender_who_cannot_resume_begins_again_over_what_was_left(desk: Desk) -> None:
+    content, before = photograph(200_000, random.Random(5)), desk.files()
+    announced, ticket = await announce(desk, content)
+    await send(desk, ticket, 0, content[:90_000])
+    assert await refused(send(desk, ticket, 0, content)) is UploadFault.OFFSET
+    assert await send(desk, ticket, 0, content, resumable=False) == len(content)
+    assert await desk.opened(await desk.claim(announced.id)) == content
+    assert len(desk.files() - before) == 1
+
+
 async def test_what_a_dead_process_left_is_kept_up_to_its_last_whole_segment(desk: Desk) -> None:
     content = photograph(500_000, random.Random(1))
     announced, ticket = await announce(desk, content)

@@ -41,6 +41,11 @@ async def test_honest_files_pass_however_they_are_cut(media_type: str, content: 
     await judge(intake.inspection(media_type, len(content)), content, step)
 
 
+async def test_a_picture_may_end_with_a_comment_that_says_nothing() -> None:
+    empty = b"\xff\xfe\x00\x02"
+    await judge(JpegInspection(), jpeg()[:-2] + empty + b"\xff\xd9")
+
+
 @pytest.mark.parametrize("media_type", [JPEG, PNG, PDF])
 @pytest.mark.parametrize(
     "content",

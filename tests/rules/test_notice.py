@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from vault.permission.limits import FetchType, Limits, Mode
 from vault.permission.notice import Item, PaperWords, Words, notice
 
 MAI = UUID(int=1)
@@ -39,6 +40,57 @@ def test_the_hash_is_of_the_very_text_shown() -> None:
     for language in ("vi", "en"):
         shown = notice((HELD, ASKED), WORDS, language)
         assert shown.sha256 == hashlib.sha256(shown.text.encode()).hexdigest()
+
+
+EVERY_LIMIT = Limits(FetchType.PERIODIC, Mode.STORE, lasts_days=180, life_days=10, every_days=30, max_uses=6)
+AGREED = {
+    "vi": """ĐỒNG Ý CHO DÙNG GIẤY TỜ CỦA BẠN
+Mục đích: Building permit
+Cơ quan nhận: Commune office
+Những gì cơ quan này được xem:
+1. Land-use certificate (bản deadbeef): toàn bộ giấy tờ; area; parcel
+2. Marriage certificate (hỏi trực tiếp the civil status database): marital status
+Thời hạn: 180 ngày kể từ lúc bạn đồng ý.
+Cơ quan này được lưu lại những gì đã xem.
+Lặp lại: nhiều nhất một lần trong mỗi 30 ngày.
+Số lần xem: nhiều nhất 6.
+Những gì đã xem phải xóa trong vòng 10 ngày kể từ lần xem.
+Chỉ dùng cho mục đích trên; mỗi lần xem đều được ghi lại và bạn đọc được.
+Bạn có thể không đồng ý. Bạn rút lại được bất cứ lúc nào, dễ như lúc đồng ý; từ lúc đó cơ quan nhận \
+không mở được nữa và được yêu cầu xóa những gì đã giữ (Luật Bảo vệ dữ liệu cá nhân số 91/2025/QH15).""",
+    "en": """PERMISSION TO USE YOUR DOCUMENTS
+Purpose: Building permit
+Recipient: Commune office
+What the recipient may see:
+1. Land-use certificate (version deadbeef): the whole document; area; parcel
+2. Marriage certificate (asked directly from the civil status database): marital status
+Lasts 180 days from when you agree.
+The recipient may keep what it has read.
+Repeated: at most once every 30 days.
+Number of readings: at most 6.
+What was read must be erased within 10 days of reading it.
+For this purpose alone; every time it is read is logged, and you can read the log.
+You may refuse. You may withdraw at any time, as easily as you agreed; from then on the recipient \
+cannot open it any more and is asked to erase what it kept (Law on Personal Data Protection 91/2025/QH15).""",
+}
+"""What people agreed to, whose hash their receipts carry: these words stay."""
+
+
+@pytest.mark.parametrize("language", AGREED)
+def test_a_notice_says_every_limit_in_words_that_stay(language: str) -> None:
+    whole = dataclasses.replace(HELD, whole=True)
+    assert notice((whole, ASKED), WORDS, language, EVERY_LIMIT).text == AGREED[language]
+
+
+def test_a_notice_says_no_limit_there_is_not() -> None:
+    ordinary = notice((HELD, ASKED), WORDS, "en").text.splitlines()
+    verifying = notice((HELD, ASKED), WORDS, "en", Limits(mode=Mode.VERIFY, life_days=10)).text.splitlines()
+    added = "The recipient learns only whether the document is in force, nothing of what it says."
+    # What is only verified leaves nothing behind that a life could be set for.
+    assert [line for line in verifying if line not in ordinary] == [added]
+    assert not any(
+        words in line for line in ordinary for words in ("Repeated", "Number of readings", "erased")
+    )
 
 
 def test_languages_differ_and_an_unknown_one_reads_english() -> None:

@@ -182,6 +182,12 @@ def test_damaged_answers_raise_refusals_and_nothing_else() -> None:
     print(f"seed {run}: {count} damaged answers, none taken")
 
 
+def test_a_holder_is_called_on_every_key_what_they_were_called_on_the_first() -> None:
+    # SHA-256 of "motlan passkey", a zero byte and the identifier, by another program.
+    told = "a06b4e1aaeda24feb4ebed08a58cf93e5a40cb783f9e7cec3e4e46a9eae1012f"
+    assert user_handle(UUID(int=7)).hex() == told
+
+
 def test_what_a_key_is_told_names_nobody() -> None:
     assert user_handle(HOLDER) == user_handle(HOLDER) != user_handle(uuid4())
     told = json.dumps(OPTIONS)
