@@ -53,6 +53,7 @@ class Action(StrEnum):
     REVOKE_SHARE = "revokeShare"
     ATTEST_DOCUMENT = "attestDocument"
     ISSUE_CREDENTIAL = "issueCredential"
+    WITHDRAW_PROOF = "withdrawProof"
     REGISTER_NEWBORN = "registerNewborn"
     RECOGNISE_GUARDIAN = "recogniseGuardian"
     REVOKE_MANDATE = "revokeMandate"

@@ -295,6 +295,7 @@ RULES: Mapping[Action, Rule] = {
     Action.REVOKE_SHARE: _citizen(ShareFacts),
     Action.ATTEST_DOCUMENT: _citizen(DocumentFacts),
     Action.ISSUE_CREDENTIAL: _citizen(DocumentFacts),
+    Action.WITHDRAW_PROOF: _citizen(SubjectFacts),
     Action.REGISTER_NEWBORN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.REVOKE_MANDATE: _citizen(MandateFacts),

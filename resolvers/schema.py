@@ -28,7 +28,7 @@ from resolvers.phones import changes as feed
 from resolvers.phones import devices
 from resolvers.phones import notices as told
 from resolvers.problems import PROBLEM_TYPES, BadInput
-from resolvers.proofs import attesting
+from resolvers.proofs import attesting, withdrawing
 from resolvers.scalars import config
 
 
@@ -106,6 +106,7 @@ class Query:
     my_consents: consents.ConsentConnection = strawberry.field(resolver=consents.my_consents)
     access_requests: consents.AccessRequestConnection = strawberry.field(resolver=consents.access_requests)
     my_data_usage: usage.DataUsageConnection = strawberry.field(resolver=usage.data_usage)
+    my_proofs: withdrawing.ProofConnection = strawberry.field(resolver=withdrawing.my_proofs)
     my_notices: told.NoticeConnection = strawberry.field(resolver=told.notices)
     changes: feed.ChangeFeed = strawberry.field(resolver=feed.changes)
     erasures: erasing.ErasureConnection = strawberry.field(resolver=erasing.erasures)
@@ -142,6 +143,9 @@ class Mutation:
     revoke_share: sharing.RevokeSharePayload = strawberry.mutation(resolver=sharing.revoke_share)
     attest_document: attesting.AttestDocumentPayload = strawberry.mutation(resolver=attesting.attest)
     issue_credential: attesting.IssueCredentialPayload = strawberry.mutation(resolver=attesting.issue)
+    withdraw_proof: withdrawing.WithdrawProofPayload = strawberry.mutation(
+        resolver=withdrawing.withdraw_proof
+    )
     verify_document: sharing.VerifyDocumentPayload = strawberry.mutation(resolver=sharing.verify_document)
     request_access: access.RequestAccessPayload = strawberry.mutation(resolver=access.request_access)
     read_granted: access.ReadGrantedPayload = strawberry.mutation(resolver=access.read_granted)

@@ -297,10 +297,13 @@ class Attestation(Record):
     """A proof somebody carries away over one version of a paper: where it stands on which list, not what it says."""
 
     __tablename__ = "attestations"
-    __table_args__ = (UniqueConstraint("list", "place"),)
+    __table_args__ = (
+        UniqueConstraint("list", "place"),
+        Index("attestations_subject_id_id_idx", "subject_id", sql_text("id DESC")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    subject_id: Mapped[UUID] = mapped_column(index=True)
+    subject_id: Mapped[UUID]
     document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
     version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id"))
     form: Mapped[str]
@@ -309,6 +312,7 @@ class Attestation(Record):
     place: Mapped[int]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
 
 
 class StandingChange(Record):

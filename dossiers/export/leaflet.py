@@ -16,6 +16,7 @@ documents/            tệp gốc của từng phiên bản / original bytes of 
 consents.json         sự đồng ý và lịch sử / consents with their history
 access-requests.json  đề nghị của hệ thống cơ quan / what agencies' systems asked for
 shares.json           mã chia sẻ / codes handed out
+proofs.json           bản chứng thực đã lập / proofs carried away
 uploads.json          tệp đã báo, chưa thành giấy tờ / announced and not yet a paper
 dossiers.json         hồ sơ, biểu mẫu, căn cứ, yêu cầu, quyết định / filings, forms, evidence, asks, decisions
 mandates.json         quyền đại diện / who acts for whom

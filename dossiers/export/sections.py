@@ -112,6 +112,10 @@ async def _shares(tx: Tx, asked: Asked, after: Any, limit: int) -> Sequence[Told
     return await permissions.shares(tx, asked.subject, after, limit)
 
 
+async def _proofs(tx: Tx, asked: Asked, after: Any, limit: int) -> Sequence[Told]:
+    return await permissions.proofs(tx, asked.subject, after, limit)
+
+
 async def _uploads(tx: Tx, asked: Asked, after: Any, limit: int) -> Sequence[Told]:
     return await permissions.uploads(tx, asked.subject, after, limit)
 
@@ -209,6 +213,7 @@ SECTIONS: Final = (
     Section("consents", _consents, ("recipient",)),
     Section("access-requests", _access_requests, ("agency",)),
     Section("shares", _shares, ("audience",)),
+    Section("proofs", _proofs),
     Section("uploads", _uploads),
     Section("dossiers", _dossiers, ("agency",)),
     Section("mandates", _mandates),

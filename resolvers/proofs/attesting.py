@@ -7,7 +7,7 @@ from uuid import UUID
 
 import strawberry
 
-from resolvers.connections import read_uuid
+from resolvers.connections import global_id, read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.problems import BadInput, UserError
 from resolvers.scalars import Json
@@ -23,6 +23,7 @@ from vault.permission.tickets import issue_attested_ticket
     " module. `fileUrl`: the file it speaks of, with a random id in it, once, within a minute; null without a file."
 )
 class Attestation:
+    proof: strawberry.ID = strawberry.field(description="By it `myProofs` and `withdrawProof` know it.")
     text: str
     qr_svg: str
     qr_png: str
@@ -35,6 +36,7 @@ class Attestation:
     " leaves out what it does not show, and adds its key binding."
 )
 class Credential:
+    proof: strawberry.ID = strawberry.field(description="By it `myProofs` and `withdrawProof` know it.")
     text: str
     type: str
     expires_at: datetime
@@ -85,6 +87,7 @@ async def attest(info: AppInfo, input: AttestDocumentInput) -> AttestDocumentPay
         address = f"{context.house.public_url}/documents/{input.document}/attested?ticket="
         made.append(
             Attestation(
+                proof=global_id("Proof", done.id),
                 text=done.text,
                 qr_svg=done.square.svg,
                 qr_png=b64encode(done.square.png).decode("ascii"),
@@ -108,7 +111,8 @@ async def issue(info: AppInfo, input: IssueCredentialInput) -> IssueCredentialPa
         document = read_uuid(input.document, "Document")
         wanted = WantedCredential(document, _shown(context), input.holder_key)
         done = await attesting.issue_credential(tx, context.caller, wanted, context.office.safe, context.now)
-        made.append(Credential(text=done.text, type=done.type, expires_at=done.expires_at))
+        proof = global_id("Proof", done.id)
+        made.append(Credential(proof=proof, text=done.text, type=done.type, expires_at=done.expires_at))
         return done.id
 
     done, errors = await context.act("issueCredential", input, do)

@@ -30,7 +30,9 @@ _ACTIONS: Mapping[str, str] = {
     **dict.fromkeys(HANDED_OUT, "R"),
     **dict.fromkeys(("vault.deposit", "share.created", "consent.given", "dossier.submitted"), "C"),
     **dict.fromkeys(("document.removed", "subject.shredding", "subject.shredded", "dossier.withdrawn"), "D"),
-    **dict.fromkeys(("document.revoked", "document.seen", "consent.withdrawn", "share.revoked"), "U"),
+    **dict.fromkeys(
+        ("document.revoked", "document.seen", "consent.withdrawn", "share.revoked", "proof.withdrawn"), "U"
+    ),
 }
 """FHIR's AuditEvent: created, read, updated, deleted; everything else is executed (E)."""
 

@@ -21,6 +21,7 @@ from tests.attacks.row_level_world import (
     OFFICER_A,
     OFFICER_B,
     Row,
+    attested,
     consent,
     document,
     dossier,
@@ -61,6 +62,8 @@ FORBIDDEN: dict[str, tuple[Actor, Row]] = {
     "another's upload": (MINH, upload("lan")),
     "an upload for another": (MINH, upload("minh")),
     "another's share": (MINH, share(secret_hash=b"z" * 32)),
+    "a proof of another's paper": (MINH, attested(place=8)),
+    "a proof of another's paper as one's own": (MINH, attested(place=8, subject_id=ID["minh"])),
     "another's note": (MINH, note("lan", "lan_filing", kind="reason")),
     "an officer's note on a draft": (OFFICER_A, note("lan", "lan_draft", kind="reason")),
     "an officer's note on a filing elsewhere": (OFFICER_B, note("lan", "lan_filing", kind="reason")),
@@ -172,6 +175,7 @@ CHANGES = (
     "UPDATE document_versions SET disputed = '{x}' WHERE subject_id = :lan",
     "UPDATE consents SET status = 'WITHDRAWN' WHERE subject_id = :lan",
     "UPDATE shares SET revoked_at = now() WHERE subject_id = :lan",
+    "UPDATE attestations SET withdrawn_at = now() WHERE subject_id = :lan",
     "UPDATE access_requests SET status = 'REFUSED' WHERE subject_id = :lan",
     "UPDATE dossiers SET flagged_at = now() WHERE applicant_id = :lan",
     "UPDATE dossier_asks SET retracted_at = now()",
@@ -232,6 +236,30 @@ async def test_a_withdrawal_cannot_be_undone(planted: Database) -> None:
     with pytest.raises(DBAPIError, match="cannot be undone"):
         async with planted.writing(LAN) as tx:
             await tx.execute(update(Consent).where(given).values(withdrawn_at=None))
+
+
+async def test_a_proof_is_taken_back_once_and_says_nothing_else_afterwards(planted: Database) -> None:
+    for change in (
+        "withdrawn_at = NULL",
+        "place = 8",
+        "expires_at = now()",
+        "claims = '{}'",
+        "subject_id = id",
+    ):
+        with pytest.raises(DBAPIError, match=r"row-level security|permission denied"):
+            async with planted.writing(LAN) as tx:
+                await tx.execute(text(f"UPDATE attestations SET {change}"))
+    back = text("UPDATE attestations SET withdrawn_at = now() RETURNING 1")
+    async with planted.writing(LAN) as tx:
+        assert len((await tx.execute(back)).all()) == 1
+    for change in ("withdrawn_at = NULL", "withdrawn_at = now()"):
+        async with planted.writing(LAN) as tx:
+            again = await tx.execute(text(f"UPDATE attestations SET {change} RETURNING 1"))
+            assert again.all() == []
+    for door in ("note_standing(1, 7, 0::smallint)", "standing_of('valid', true, false)"):
+        with pytest.raises(DBAPIError, match="permission denied"):
+            async with planted.writing(LAN) as tx:
+                await tx.execute(text(f"SELECT {door}"))
 
 
 @pytest.mark.parametrize("change", ["origin = 'issued'", "level = 1", "type = 'x'", "issuer_agency = id"])

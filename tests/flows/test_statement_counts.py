@@ -45,7 +45,7 @@ from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
 from vault.notes import Note, write_note
 from vault.permission.notice import Item
-from vault.records import Consent, ErasureRequest, Share
+from vault.records import Attestation, Consent, ErasureRequest, Share
 from vault.safe import Safe
 from vault.subjects import PERSON, Profile, enrol
 
@@ -117,6 +117,7 @@ CONNECTIONS: Mapping[str, str] = {
     "accessRequests": "parent",
     "myDataUsage": "parent",
     "myNotices": "parent",
+    "myProofs": "parent",
     "desk": "officer",
     "erasures": "officer",
     "procedures": "anonymous",
@@ -131,6 +132,7 @@ NESTED: Mapping[str, frozenset[str]] = {
     "myConsents": frozenset({"Consent.recipient", "Claim.value"}),
     "accessRequests": frozenset({"ConsentNotice.text", "Claim.value"}),
     "myDataUsage": frozenset({"DataUsage.agency"}),
+    "myProofs": frozenset({"Proof.title", "Proof.claims"}),
     "erasures": frozenset({"Erasure.purpose", "Erasure.papers"}),
     "desk": frozenset({"Dossier.agency", "Override.requirement", "PlannedEvidence.claims"}),
 }
@@ -282,6 +284,19 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         )
         for one in papers
     ]
+    proofs = [
+        row(
+            Attestation,
+            subject_id=one.subject,
+            document_id=one.document,
+            version_id=one.version,
+            form="cwt",
+            claims=list(CLAIMS),
+            list=1,
+            place=place,
+        )
+        for place, one in enumerate(papers)
+    ]
     usage = [
         row(LedgerEntry, subject_id=ward, agency_id=agency, entry=USED)
         for ward, agency in zip(wards, agencies, strict=True)
@@ -296,6 +311,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         *consents,
         *requests,
         *shares,
+        *proofs,
         *usage,
         *told,
     ]

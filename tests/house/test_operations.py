@@ -29,7 +29,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
     ),
     "fixed by one kind of paper, or by what one paper states": frozenset(
         {"Document.claims", "DocumentType.claims", "OpenedEvidence.claims", "Verdict.claims", "DataUsage.claims",
-            "PlannedEvidence.claims", "GrantedClaims.claims",}
+            "PlannedEvidence.claims", "GrantedClaims.claims", "Proof.claims",}
     ),
     "at most what one requirement, consent, supplement or decision covers": frozenset(
         {

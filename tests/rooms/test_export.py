@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from auth.caller import Caller, CallerKind
 from auth.errors import NotFound, Unauthenticated
 from auth.sessions import SignedIn, caller_of, open_session
+from auth.signing import SigningKey
 from dossiers.case import Office
 from dossiers.export import exporting
 from dossiers.export.exporting import LONGEST, begin_export, stream_export
@@ -29,11 +30,13 @@ from store.database import Actor, Database
 from store.embedded import Servers
 from tests import files
 from tests.filings import LAWS
+from tests.proofs import point
 from tests.size import sized
 from tests.vaults import LAND, PARCEL, World, make_safe, make_world
 from vault.deposits import Deposit
 from vault.documents import Dispute, dispute_claim, remove_document
 from vault.holding import Origin
+from vault.issuing.attesting import WantedCredential, issue_credential
 from vault.permission.tickets import issue_export_ticket
 from vault.subjects import PERSON, Profile, enrol
 
@@ -89,6 +92,18 @@ async def picture(world: World, size: int, seed: int = 0) -> bytes:
     upload = await world.upload(world.citizen, content, media_type="image/jpeg")
     await world.deposit(world.citizen, Deposit(world.mai, LAND, Origin.SELF, PARCEL, upload))
     return content
+
+
+async def test_proofs_are_told_by_what_they_are_over_and_not_by_what_they_said(world: World) -> None:
+    own = await world.paper()
+    wanted = WantedCredential(own.document, lambda type_: (), point(SigningKey.generate()))
+    async with world.database.writing(world.citizen.actor) as tx:
+        made = await issue_credential(tx, world.citizen, wanted, world.safe, world.now)
+    file = await whole(world)
+    (told,) = read(file, "proofs.json")
+    assert (told["id"], told["document"], told["form"]) == (str(made.id), str(own.document), "sd-jwt")
+    assert told["withdrawnAt"] is None
+    assert made.text not in str(told)
 
 
 async def test_everything_kept_is_in_it_and_every_entry_is_what_the_manifest_says(world: World) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import ColumnElement, select
 from store.database import Tx
 from vault.export.papers import Told
 from vault.permission.views import uses_of, view
-from vault.records import AccessRequest, Consent, ConsentEvent, ErasureRequest, Share, Upload
+from vault.records import AccessRequest, Attestation, Consent, ConsentEvent, ErasureRequest, Share, Upload
 
-R = TypeVar("R", Consent, AccessRequest, Share, Upload)
+R = TypeVar("R", Consent, AccessRequest, Attestation, Share, Upload)
 
 
 async def consents(tx: Tx, subject: UUID, after: UUID | None, limit: int, now: datetime) -> list[Told]:
@@ -109,6 +109,26 @@ async def shares(tx: Tx, subject: UUID, after: UUID | None, limit: int) -> list[
             "expiresAt": row.expires_at,
             "revokedAt": row.revoked_at,
             "receipt": row.receipt,
+        }
+        for row in rows
+    ]
+
+
+async def proofs(tx: Tx, subject: UUID, after: UUID | None, limit: int) -> list[Told]:
+    """Proofs carried away: what each is over and shows by name. What it said was kept nowhere."""
+    rows = await _page(tx, Attestation, Attestation.subject_id == subject, after, limit)
+    return [
+        {
+            "id": row.id,
+            "document": row.document_id,
+            "version": row.version_id,
+            "form": row.form,
+            "claims": row.claims,
+            "statusList": row.list,
+            "statusIndex": row.place,
+            "createdAt": row.created_at,
+            "expiresAt": row.expires_at,
+            "withdrawnAt": row.withdrawn_at,
         }
         for row in rows
     ]

@@ -78,6 +78,7 @@ def on(planted: Planted, state: str, **more: Any) -> dict[str, Any]:
 def _attested(document: str) -> Values:
     return {
         "Attestation.fileUrl": has(f"{ORIGIN}/documents/{document}/attested?ticket="),
+        "Attestation.proof": like(r"[\w-]+"),
         "Attestation.text": like(r"VNA1:[0-9A-Z $%*+./:-]{300,}"),
         "Attestation.qrSvg": has("<svg"),
         "Attestation.qrPng": like(r"iVBOR[\w+/=]{300,}"),
@@ -132,6 +133,7 @@ def _papers(planted: Planted) -> dict[str, Act]:
             "issueCredential",
             {"document": land, "holderKey": point(SigningKey.generate())},
             {
+                "Credential.proof": like(r"[\w-]+"),
                 "Credential.text": like(r"[\w.~-]{500,}"),
                 "Credential.type": has("/vct/"),
                 "Credential.expiresAt": "2026-11-24T03:00:00+00:00",
@@ -167,6 +169,11 @@ def _papers(planted: Planted) -> dict[str, Act]:
             "markNoticesRead",
             {"notices": [planted.id("Notice", "owner")]},
             {"Notice.id": planted.id("Notice", "owner"), "Notice.readAt": AT},
+        ),
+        "withdrawProof": Act(
+            "withdrawProof",
+            {"proof": planted.id("Proof", "owner")},
+            {"Proof.id": planted.id("Proof", "owner"), "Proof.withdrawnAt": AT},
         ),
         "revokeShare": Act("revokeShare", share, {"Share.id": share["share"], "Share.usesLeft": 50}),
         "withdrawConsent": Act(

@@ -384,6 +384,7 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
             "Node.id": planted.id("Notice", "owner"),
         },
         "myDataUsage": {**_usage(caller), **WHOLE_PAGE, **_newest(planted, "ledger", caller)},
+        "myProofs": {**_proof(planted), **WHOLE_PAGE} if caller == "owner" else WHOLE_PAGE,
         "myNotices": {**_told(planted, caller), **WHOLE_PAGE, **_newest(planted, "notices", caller)},
     }
 
@@ -393,7 +394,7 @@ def _terms(caller: str) -> Values:
     return {"Document.issuedAt": "2026-11-23"} if caller == "owner" else {}
 
 
-LISTS = ("myDocuments", "myDossiers", "myConsents", "accessRequests", "myDataUsage", "myNotices")
+LISTS = ("myDocuments", "myDossiers", "myConsents", "accessRequests", "myDataUsage", "myNotices", "myProofs")
 
 
 def _figures(planted: Planted, caller: str) -> Values:
@@ -550,6 +551,23 @@ def _request(planted: Planted) -> Values:
         "PlannedEvidence.recipient": HALL,
         "PlannedEvidence.register": "Residence database",
         "Node.id": given,
+    }
+
+
+def _proof(planted: Planted) -> Values:
+    """One over Lan's land certificate, for an app."""
+    key = planted.proofs["owner"]
+    return {
+        "Proof.id": planted.id("Proof", "owner"),
+        "Proof.kind": "CREDENTIAL",
+        "Proof.document": planted.id("Document", "land"),
+        "Proof.title": LAND_TITLE,
+        "Proof.claims": ["Parcel number"],
+        "Proof.madeAt": AT,
+        "Proof.expiresAt": "2026-11-24T03:00:00+00:00",
+        "ProofEdge.cursor": cursor(key),
+        "PageInfo.startCursor": cursor(key),
+        "PageInfo.endCursor": cursor(key),
     }
 
 

@@ -39,7 +39,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         ("Notice", "owner"),
     ):
         asks[f"node {kind}"] = _node(kind, planted.id(kind, name))
-    for own in ("Documents", "Consents", "DataUsage", "Notices"):
+    for own in ("Documents", "Consents", "DataUsage", "Notices", "Proofs"):
         asks[f"my{own}"] = Ask(f"my{own}", "(first: 50)")
     for name, given in planted.cursors.items():
         asks[name] = Ask("changes", f'(first: 50, after: "{given}")')

@@ -53,7 +53,7 @@ from vault.permission.limits import Limits
 from vault.permission.notice import notice
 from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
-from vault.records import ErasureRequest, VaultUsage
+from vault.records import Attestation, ErasureRequest, VaultUsage
 from vault.safe import PER_SUBJECT, Safe
 from vault.sharing.shares import NewShare, create_share
 from vault.subjects import PERSON, Profile, enrol, number_index
@@ -167,6 +167,7 @@ class Planted:
     sessions: Mapping[str, UUID]
     erasures: Mapping[str, UUID]
     passkeys: Mapping[str, UUID]
+    proofs: Mapping[str, UUID]
     """Of phones, by person."""
     notices: Mapping[str, UUID]
     """What was read, by person."""
@@ -191,6 +192,7 @@ class Planted:
             "Session": lambda: self.sessions,
             "Erasure": lambda: self.erasures,
             "Passkey": lambda: self.passkeys,
+            "Proof": lambda: self.proofs,
             "Share": lambda: self.shares,
             "Notice": lambda: self.notices,
             "Device": lambda: self.devices,
@@ -250,6 +252,7 @@ async def plant(
         codes=codes,
         uploads=await _uploads(place, people, officers, agencies, dossiers),
         sessions={"owner": await _phone(owner, people["owner"], now)},
+        proofs={"owner": await _proof(owner, papers["land"], now)},
         passkeys={"owner": await _key(owner, people["owner"], now)},
         notices={"owner": await _read_one(place)},
         devices={"owner": await _device(place)},
@@ -375,6 +378,27 @@ async def _key(owner: AsyncEngine, person: UUID, now: datetime) -> UUID:
                 name="Ring",
                 added_at=now,
                 used_at=now,
+            )
+        )
+    return key
+
+
+async def _proof(owner: AsyncEngine, land: Holding, now: datetime) -> UUID:
+    """A credential over Lan's land, as its making would leave it; nobody keeps what it says."""
+    key = new_id()
+    async with owner.begin() as connection:
+        await connection.execute(
+            insert(Attestation).values(
+                id=key,
+                subject_id=land.subject,
+                document_id=land.document,
+                version_id=land.version,
+                form="sd-jwt",
+                claims=["land_parcel.parcel_number@land_parcel"],
+                list=1,
+                place=4711,
+                created_at=now,
+                expires_at=now + timedelta(days=1),
             )
         )
     return key
