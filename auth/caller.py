@@ -46,11 +46,12 @@ class Caller:
     """The person or officer behind one request.
 
     `id` is the vault subject of a citizen or the officer's id. `represented` are the subjects a live mandate
-    lets a citizen act for, besides themself, with the relation (`parent` …). `language` is `vi` or `en`.
-    `person` is the vault subject an officer is in private life, where their account is bound to one: nobody
-    decides in a matter of their own. `scope`: what an agency's system declared it does; None for people. `grant`: the
-    one thing a request with a grant token is for. `address`: where the request comes from, kept as a keyed hash in
-    what a person agrees to and nowhere else.
+    lets a citizen act for, besides themself, with the relation (`parent` …). `shared` are those of `subjects` for
+    whom somebody else agrees as well before anything is disclosed, as for a child of seven and more. `language` is
+    `vi` or `en`. `person` is the vault subject an officer is in private life, where their account is bound to one:
+    nobody decides in a matter of their own. `scope`: what an agency's system declared it does; None for people.
+    `grant`: the one thing a request with a grant token is for. `address`: where the request comes from, kept as a
+    keyed hash in what a person agrees to and nowhere else.
     """
 
     kind: CallerKind
@@ -58,6 +59,7 @@ class Caller:
     agency: UUID | None = None
     roles: frozenset[Role] = frozenset()
     represented: dict[UUID, str] = field(default_factory=dict)
+    shared: frozenset[UUID] = frozenset()
     acr: str = ""
     session: UUID | None = None
     language: str = "vi"
@@ -72,6 +74,11 @@ class Caller:
         if self.kind is not CallerKind.CITIZEN or self.id is None:
             return frozenset()
         return frozenset({self.id, *self.represented})
+
+    @property
+    def speaks_for(self) -> frozenset[UUID]:
+        """Subjects of whom the caller's word alone is their consent."""
+        return self.subjects - self.shared
 
     @property
     def actor(self) -> Actor:

@@ -3,6 +3,7 @@
 Mandates are recorded and revoked here and read afresh with each request. The proof is named, never copied.
 """
 
+from calendar import isleap
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Final
@@ -26,6 +27,10 @@ PARENT: Final = "parent"
 GUARDIAN_ARTICLE: Final = "Civil Code 2015, Article 136"
 """Parents represent their minor children by law."""
 ADULT_AGE: Final = 18
+AGREEING_AGE: Final = 7
+"""From here on a child agrees too when its private life is disclosed (Law 91/2025/QH15, Article 24)."""
+CHILD_AGE: Final = 16
+"""A child is whoever is younger (Children Law 2016, Article 1)."""
 CERTIFIED: Final = 2
 """Weakest level of evidence for a guardian: issued, from a register, or certified by an officer."""
 VIETNAM: Final = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -61,6 +66,23 @@ class LiveMandate:
     @property
     def is_whole(self) -> bool:
         return WHOLE in self.scope
+
+    def is_shared(self, now: datetime) -> bool:
+        """Whether the subject is a child that agrees besides its guardian. A newborn's mandate has no end yet."""
+        return self.basis == GUARDIAN and _is_between(AGREEING_AGE, CHILD_AGE, self.valid_until, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """For whom somebody may act at one moment, and for which of them, themself among them, not alone."""
+
+    mandates: tuple[LiveMandate, ...]
+    shared: frozenset[UUID]
+
+    @property
+    def represented(self) -> dict[UUID, str]:
+        """Whom they may do everything for, and as what."""
+        return {one.subject: one.relation for one in self.mandates if one.is_whole}
 
 
 async def recognise_guardian(
@@ -108,15 +130,28 @@ async def end_at_majority(tx: Tx, child: UUID, dossier: UUID, born: date) -> Non
     await tx.execute(until, {"child": child, "dossier": dossier, "until": _eighteenth_birthday(born)})
 
 
-async def live_mandates(tx: Tx, actor: UUID, now: datetime) -> tuple[LiveMandate, ...]:
-    """For whom `actor` may act at this moment."""
-    rows = await tx.execute(text("SELECT * FROM mandates_of(:actor, :now)"), {"actor": actor, "now": now})
-    return tuple(
+async def standing_of(tx: Tx, actor: UUID, now: datetime) -> Standing:
+    """For whom `actor` may act at this moment, and whether they are themself a child somebody acts for."""
+    rows = (
+        await tx.execute(text("SELECT * FROM mandates_around(:actor, :now)"), {"actor": actor, "now": now})
+    ).all()
+    mandates = tuple(
         LiveMandate(
             row.id, row.subject_id, row.basis, row.relation, tuple(row.scope), row.valid_until, row.evidence
         )
         for row in rows
+        if row.actor_id == actor
     )
+    shared = {one.subject for one in mandates if one.is_whole and one.is_shared(now)}
+    guardians = [row for row in rows if row.subject_id == actor and row.basis == GUARDIAN]
+    if any(_is_between(0, CHILD_AGE, one.valid_until, now) for one in guardians):
+        shared.add(actor)
+    return Standing(mandates, frozenset(shared))
+
+
+async def live_mandates(tx: Tx, actor: UUID, now: datetime) -> tuple[LiveMandate, ...]:
+    """For whom `actor` may act at this moment."""
+    return (await standing_of(tx, actor, now)).mandates
 
 
 async def whole_mandate(tx: Tx, actor: UUID, subject: UUID, now: datetime) -> LiveMandate:
@@ -182,14 +217,21 @@ async def _tell(tx: Tx, caller: Caller, subject: UUID, kind: str, basis: str, no
     await record(tx, caller.actor, entry, now)
 
 
+def _is_between(from_age: int, to_age: int, of_age: datetime | None, now: datetime) -> bool:
+    """Whether whoever comes of age at `of_age` is from one age on and below the other."""
+    if of_age is None:
+        return False
+    day = of_age.astimezone(VIETNAM).date()
+    begins, ends = (_anniversary(day, day.year - ADULT_AGE + age) for age in (from_age, to_age))
+    return begins <= now < ends
+
+
 def _eighteenth_birthday(born: date) -> datetime:
-    """The start, in Vietnam, of the day a person comes of age (Civil Code 2015, Article 20)."""
-    # 29 February comes of age on 1 March in a common year.
-    leap = (born.month, born.day) == (2, 29)
-    year = born.year + ADULT_AGE
-    day = date(year, 3, 1) if leap and not _is_leap(year) else born.replace(year=year)
-    return datetime.combine(day, time(), VIETNAM)
+    """When a person comes of age (Civil Code 2015, Article 20)."""
+    return _anniversary(born, born.year + ADULT_AGE)
 
 
-def _is_leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+def _anniversary(day: date, year: int) -> datetime:
+    """The start, in Vietnam, of this day of that year; 29 February is 1 March in a common one."""
+    leap = (day.month, day.day) == (2, 29) and not isleap(year)
+    return datetime.combine(date(year, 3, 1) if leap else day.replace(year=year), time(), VIETNAM)

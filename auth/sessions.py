@@ -14,7 +14,7 @@ from sqlalchemy import Row, text
 
 from auth.caller import ANONYMOUS, Caller, CallerKind, Role
 from auth.errors import NotFound
-from auth.mandates import live_mandates
+from auth.mandates import standing_of
 from auth.policy import Action, require
 from store.database import Tx
 from store.identifiers import new_id
@@ -193,11 +193,12 @@ _FORGOTTEN = {
 
 async def citizen_of(tx: Tx, session: Row[tuple[object, ...]], language: str, now: datetime) -> Caller:
     """The person a live session is for."""
-    mandates = await live_mandates(tx, session.holder_id, now)
+    standing = await standing_of(tx, session.holder_id, now)
     return Caller(
         CallerKind.CITIZEN,
         session.holder_id,
-        represented={mandate.subject: mandate.relation for mandate in mandates if mandate.is_whole},
+        represented=standing.represented,
+        shared=standing.shared,
         acr=session.acr,
         session=session.id,
         language=language,

@@ -24,6 +24,7 @@ from auth.jws.compact import MAX_CHARACTERS, MAX_DEPTH, Parts, decode, encode, r
 from auth.jws.kinds import (
     ACCESS_TOKEN,
     CLIENT_ASSERTION,
+    CONSENT_AGREEMENT,
     CONSENT_RECEIPT,
     CONTENT_TICKET,
     DPOP_PROOF,
@@ -44,6 +45,7 @@ from auth.signing import KeyRefused, PublicKey, SigningKey, read_header_key
 __all__ = [
     "ACCESS_TOKEN",
     "CLIENT_ASSERTION",
+    "CONSENT_AGREEMENT",
     "CONSENT_RECEIPT",
     "CONTENT_TICKET",
     "DPOP_PROOF",

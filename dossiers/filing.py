@@ -229,7 +229,7 @@ async def renew_notice(tx: Tx, caller: Caller, submission: Submission, office: O
     require(caller, Action.SUBMIT_DOSSIER, case.facts)
     if case.status is not Status.DRAFT or case.dossier.version != submission.change.expected_version:
         return
-    if await agreed_as_shown(tx, case, caller.subjects, caller.language, submission.notice_sha256):
+    if await agreed_as_shown(tx, case, caller.speaks_for, caller.language, submission.notice_sha256):
         await _replan(tx, caller, case, now)
         touch(case)
 

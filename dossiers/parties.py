@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from auth.caller import Caller, CallerKind
 from auth.errors import Unauthenticated
-from auth.mandates import bind_newborn, live_mandates
+from auth.mandates import bind_newborn, standing_of
 from auth.policy import Action, SubjectFacts, require
 from auth.tries import Asking, note_try
 from dossiers.case import Case, Office
@@ -112,9 +112,10 @@ async def filed(tx: Tx, dossier: UUID) -> Filed | None:
 async def in_place_of(tx: Tx, filer: UUID, now: datetime) -> Caller:
     """The filer as a caller, with the mandates they hold now. For the application's role, without an actor of
     its own."""
-    mandates = await live_mandates(tx, filer, now)
+    standing = await standing_of(tx, filer, now)
     return Caller(
         CallerKind.CITIZEN,
         filer,
-        represented={mandate.subject: mandate.relation for mandate in mandates if mandate.is_whole},
+        represented=standing.represented,
+        shared=standing.shared,
     )

@@ -175,7 +175,7 @@ class Dossier(Node):
     async def notice(self, info: AppInfo) -> ConsentNotice | None:
         context = info.context
         evidence = await context.load.evidence.load(self.row.id)
-        own = disclosed_by(evidence, context.caller.subjects)
+        own = disclosed_by(evidence, context.caller.speaks_for)
         agency = await context.load.agency.load(self.row.agency_id)
         if not own or agency is None:
             return None

@@ -283,6 +283,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     vault.ReplacementRefused: _refused,
     vault.ConsentStale: _consent_stale,
     vault.ConsentSettled: _refused,
+    vault.ConsentShared: _refused,
     vault.ConsentMissing: _refused,
     vault.DisclosureBusy: _try_again,
     vault.ShareRefused: _refused,

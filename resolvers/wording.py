@@ -46,6 +46,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Không thể ghi người này vào vai trò đã chọn. Vui lòng kiểm tra số định danh.",
         "That person cannot take this role. Please check the identification number.",
     ),
+    "CONSENT_SHARED": (
+        "Trẻ từ đủ 7 tuổi phải cùng đồng ý với người đại diện. Nơi đề nghị cần nêu trong một hồ sơ.",
+        "A child of seven and more must agree as well as its parent. Let it be asked for in a dossier.",
+    ),
     "CONSENT_OUTSTANDING": (
         "Còn chờ người liên quan đồng ý cho dùng giấy tờ của chính họ.",
         "Somebody concerned has not yet agreed to the use of their own documents.",
@@ -255,6 +259,10 @@ NOTICES: dict[str, tuple[str, str]] = {
     "access_requested": (
         "Có hồ sơ cần bạn đồng ý cho dùng giấy tờ của bạn.",
         "A dossier needs your agreement to use your documents.",
+    ),
+    "agreement_awaited": (
+        "Một người đã đồng ý cho dùng giấy tờ của trẻ; còn chờ người kia, trẻ hoặc người đại diện.",
+        "One of two has agreed to the use of a child's documents; the other, child or parent, is awaited.",
     ),
     "access_asked": (
         "Một hệ thống của cơ quan đề nghị xem giấy tờ của bạn. Bạn quyết định.",

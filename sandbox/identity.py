@@ -31,8 +31,9 @@ CITIZEN_ACRS = ("urn:vn:eid:tk2:xt1", CITIZEN_ACR, "urn:vn:eid:tk2:xt3")
 """As surely as a demo person shows who they are when asked to: by one factor, by two, or by two and their face."""
 CODE_LIFETIME = timedelta(seconds=60)
 TOKEN_LIFETIME = timedelta(minutes=5)
-ACCOUNT_AGE = 14
-"""Years from which a person may hold an account of their own (Decree 69/2024)."""
+ACCOUNT_AGE = 6
+"""Years from which a person may hold an account of their own; below 14 when whoever represents them asks for it
+(Decree 69/2024)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,12 @@ class ConsentSettled(Exception):
         self.status = status
 
 
+class ConsentShared(Exception):
+    """A child of seven and more agrees too (Law 91/2025/QH15, Article 24): one word alone discloses nothing."""
+
+    code: ClassVar[str] = "CONSENT_SHARED"
+
+
 class ConsentFault(StrEnum):
     """Why nothing may be disclosed: codes for the ledger. Which paper or claim it was stays unsaid."""
 

@@ -127,6 +127,13 @@ CONSENT_RECEIPT = TokenKind(
     _ISSUED,
     timedelta(days=366),
 )
+CONSENT_AGREEMENT = TokenKind(
+    # One of two words a consent needs: it waits for the other as long as a request does.
+    "consent-agreement",
+    "consent-agreement+jwt",
+    _ISSUED | {"said_sha256"},
+    timedelta(days=30),
+)
 SHARE_RECEIPT = TokenKind("share-receipt", "share-receipt+jwt", _ISSUED, timedelta(days=366))
 REGISTER_ANSWER = TokenKind("register-answer", "register-answer+jwt", _ISSUED, timedelta(minutes=10))
 CONTENT_TICKET = TokenKind(
@@ -182,6 +189,7 @@ KINDS = (
     ID_TOKEN,
     UNTYPED_ID_TOKEN,
     CONSENT_RECEIPT,
+    CONSENT_AGREEMENT,
     SHARE_RECEIPT,
     REGISTER_ANSWER,
     CONTENT_TICKET,
@@ -191,7 +199,7 @@ KINDS = (
     LOGOUT_TOKEN,
 )
 """Kinds signed with a key known beforehand."""
-LASTING = (CONSENT_RECEIPT, SHARE_RECEIPT)
+LASTING = (CONSENT_RECEIPT, CONSENT_AGREEMENT, SHARE_RECEIPT)
 """Kinds that outlive a change of our key: what a person agreed to stands until they take it back."""
 
 _TO_NOBODY = frozenset({"aud", "nonce", "sid", "client_id"})

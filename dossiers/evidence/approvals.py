@@ -20,17 +20,19 @@ from vault.deposits import Deposit, deposit
 from vault.holding import Origin
 from vault.permission import consent
 from vault.permission.notice import Item
-from vault.permission.views import ConsentView
+from vault.permission.views import ConsentStatus, ConsentView
 from vault.subjects import profile_of
 
 
 async def fetch_approved(
     database: Database, registers: Registers, caller: Caller, consent_id: UUID, office: Office, now: datetime
 ) -> None:
-    """Ask the registers a just given consent names, and seal what they answer for its dossier alone."""
+    """Ask the registers a just given consent names, and seal what they answer for its dossier alone. Nothing while
+    another's word is still awaited."""
     async with database.reading(caller.actor) as tx:
         view = await consent.consent(tx, caller, consent_id, now)
-        items = [item for item in view.items if item.register is not None and item.version is None]
+        given = view.status is ConsentStatus.GIVEN
+        items = [one for one in view.items if given and one.register is not None and one.version is None]
         number = (await profile_of(tx, view.subject, office.safe)).number if items else None
     if number is None or view.purpose_ref is None:
         return

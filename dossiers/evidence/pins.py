@@ -83,12 +83,12 @@ def shown_to(
 async def give_consents(
     tx: Tx, caller: Caller, case: Case, notice_sha256: str | None, office: Office, now: datetime
 ) -> None:
-    """Record the caller's agreement for themself and each ward, and pin what it covers.
+    """Record the caller's agreement for themself and each ward too young to agree too, and pin what it covers.
 
     Raises ConsentRequired when something is disclosed and no agreement came, ConsentStale when the notice agreed
     to is not the one that would be shown now.
     """
-    shown = await notice_for(tx, case, caller.subjects, caller.language)
+    shown = await notice_for(tx, case, caller.speaks_for, caller.language)
     if shown is None:
         return
     if notice_sha256 is None:
@@ -107,8 +107,11 @@ async def give_consents(
 
 
 async def request_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> None:
-    """Ask every other person concerned for their own approval of their own disclosure, once per content."""
-    others = {row.subject_id for row in case.evidence if row.legal_basis == "CONSENT"} - caller.subjects
+    """Ask every other person concerned for their own approval of their own disclosure, once per content.
+
+    A child of seven and more among them, whoever files: it agrees besides its guardian, in its own time.
+    """
+    others = {row.subject_id for row in case.evidence if row.legal_basis == "CONSENT"} - caller.speaks_for
     if not others:
         return
     states = await consent.consents_for(tx, case.dossier.id, now)
@@ -132,13 +135,19 @@ async def request_others(tx: Tx, caller: Caller, case: Case, now: datetime) -> N
 async def accept_request(
     tx: Tx, caller: Caller, request: UUID, notice_sha256: str, office: Office, now: datetime
 ) -> ConsentView:
-    """A person approves their own disclosure in somebody else's dossier. Raises NotFound, ConsentStale."""
+    """A person approves their own disclosure in somebody else's dossier, or one of the two whom a child's takes.
+
+    Raises NotFound, ConsentStale.
+    """
     asked = await consent.consent(tx, caller, request, now)
     agency = await tx.get_one(Agency, asked.recipient_agency)
     words = request_words(asked, agency, office.laws.on(local_day(now)), caller.language)
-    return await consent.accept_consent(
+    accepted = await consent.accept_consent(
         tx, caller, Acceptance(request, words, notice_sha256), office.safe, now
     )
+    if accepted.status is ConsentStatus.REQUESTED:
+        await notify(tx, accepted.subject, "agreement_awaited", now)
+    return accepted
 
 
 def request_words(asked: ConsentView, agency: Agency, law: Law, language: str) -> Words:

@@ -13,7 +13,7 @@ from dossiers.clock import due_date
 from dossiers.errors import EvidenceMissing, Gap, MoveNotAllowed
 from dossiers.evidence.asks import open_supplement_asks
 from dossiers.evidence.discretion import gap_reason
-from dossiers.evidence.pins import agreed_as_shown, give_consents, pin_others, pin_rest
+from dossiers.evidence.pins import agreed_as_shown, give_consents, pin_others, pin_rest, request_others
 from dossiers.forms import freeze_form, write_form
 from dossiers.records import DossierAsk
 from dossiers.state import Move, Status
@@ -78,9 +78,20 @@ async def renew_reopened(
     require(caller, Action.ANSWER_SUPPLEMENT, case.facts)
     if case.status is not Status.SUPPLEMENT_REQUESTED or case.dossier.version != answer.expected_version:
         return
-    if await agreed_as_shown(tx, case, caller.subjects, caller.language, answer.notice_sha256):
+    if await agreed_as_shown(tx, case, caller.speaks_for, caller.language, answer.notice_sha256):
         await replan_reopened(tx, case, await open_supplement_asks(tx, case))
         touch(case)
+
+
+async def ask_reopened(
+    tx: Tx, caller: Caller, answer: SupplementAnswer, office: Office, now: datetime
+) -> None:
+    """After ConsentOutstanding, whose refusal took the plan back with it: ask whoever's agreement is missing."""
+    case = await load_case(tx, answer.dossier, office)
+    require(caller, Action.ANSWER_SUPPLEMENT, case.facts)
+    if case.status is Status.SUPPLEMENT_REQUESTED:
+        await replan_reopened(tx, case, await open_supplement_asks(tx, case))
+        await request_others(tx, caller, case, now)
 
 
 async def replan_reopened(tx: Tx, case: Case, asks: list[DossierAsk]) -> Plan:

@@ -42,7 +42,9 @@ class NoticeGroup(StrEnum):
 
 
 GROUPS: Final = {
-    **dict.fromkeys(("party_named", "access_requested", "access_asked"), NoticeGroup.REQUESTS),
+    **dict.fromkeys(
+        ("party_named", "access_requested", "access_asked", "agreement_awaited"), NoticeGroup.REQUESTS
+    ),
     **dict.fromkeys(
         (
             *("digitised", "original_seen", "correction_opened", "result_revoked"),

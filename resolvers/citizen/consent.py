@@ -32,6 +32,7 @@ from resolvers.procedure import purpose_words
 from resolvers.scalars import Json
 from store.database import Tx
 from vault.permission import consent as consents
+from vault.permission.agreement import Side
 from vault.permission.notice import notice
 from vault.permission.views import REQUEST_LASTS, ConsentView
 
@@ -90,6 +91,13 @@ class Consent(Node):
         return await history(info.context, self.view.id, first, after)
 
 
+strawberry.enum(
+    Side,
+    name="AgreeingSide",
+    description="In what place somebody agrees to what a child's papers are used for.",
+)
+
+
 @strawberry.type(
     description="Somebody's dossier, or an agency's system, needs this person's own approval of their own disclosure."
 )
@@ -98,6 +106,9 @@ class AccessRequest(Node):
     expires_at: datetime
     message: str | None = strawberry.field(
         description="What the officer's screen shows too, when a system asks: compare before agreeing."
+    )
+    agreed_by: Side | None = strawberry.field(
+        description="A child of seven and more and whoever represents it both agree: who has; null when nobody has."
     )
     view: strawberry.Private[ConsentView]
 
@@ -108,6 +119,7 @@ class AccessRequest(Node):
             status=view.status.value,
             expires_at=view.requested_at + REQUEST_LASTS,
             message=None,
+            agreed_by=Side(view.agreed_by) if view.agreed_by is not None else None,
             view=view,
         )
 
@@ -119,6 +131,7 @@ class AccessRequest(Node):
             status=asked.view.status.value,
             expires_at=asked.view.expires_at,
             message=asked.view.message,
+            agreed_by=None,
             view=asked.shown,
         )
 

@@ -13,7 +13,7 @@ from dossiers import filing
 from dossiers.evidence.objections import Objection
 from dossiers.evidence.objections import object_to_ask as object_to
 from dossiers.evidence.probes import settle_registers
-from dossiers.evidence.supplements import SupplementAnswer, renew_reopened
+from dossiers.evidence.supplements import SupplementAnswer, ask_reopened, renew_reopened
 from dossiers.evidence.supplements import answer_supplement as answer
 from dossiers.filing import Change, Opening
 from dossiers.parties import note_named
@@ -256,7 +256,11 @@ async def answer_supplement(info: AppInfo, input: AnswerSupplementInput) -> Answ
     async def renew(tx: Tx) -> None:
         await renew_reopened(tx, context.caller, given(), context.office, context.now)
 
-    return AnswerSupplementPayload(**await _changed(context, "answerSupplement", input, do, renew=renew))
+    async def ask(tx: Tx) -> None:
+        await ask_reopened(tx, context.caller, given(), context.office, context.now)
+
+    made = await _changed(context, "answerSupplement", input, do, renew=renew, ask=ask)
+    return AnswerSupplementPayload(**made)
 
 
 async def object_to_ask(info: AppInfo, input: ObjectToAskInput) -> ObjectToAskPayload:  # noqa: A002
@@ -285,13 +289,18 @@ async def _changed(
     *,
     ask_registers: bool = False,
     renew: Callable[[Tx], Awaitable[None]] | None = None,
+    ask: Callable[[Tx], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
-    """The dossier after the change, or the refusal. `renew` keeps what a stale agreement's refusal rolled back."""
+    """The dossier after the change, or the refusal. `renew` keeps what a stale agreement's refusal rolled back, `ask`
+    what the refusal did that waits for others."""
     made, errors = await context.act(operation, given, do)
     if made is None:
         if renew is not None and any(error.code in _STALE for error in errors):
             async with context.writing() as tx:
                 await renew(tx)
+        if ask is not None and any(error.code == "CONSENT_OUTSTANDING" for error in errors):
+            async with context.writing() as tx:
+                await ask(tx)
         return {"dossier": None, "errors": errors}
     if ask_registers:
         house = context.house

@@ -257,12 +257,16 @@ async def test_a_partys_key_is_for_those_the_filing_belongs_to(planted: Database
 
 
 async def test_mandates_are_the_live_ones(planted: Database, owner: AsyncEngine, now: datetime) -> None:
-    async def mandates(at: datetime) -> list[UUID]:
+    async def mandates(at: datetime, person: str = "lan") -> list[UUID]:
         return [
-            found["subject_id"] for found in await call(planted, LAN, "mandates_of", actor=ID["lan"], now=at)
+            found["subject_id"]
+            for found in await call(planted, LAN, "mandates_around", person=ID[person], now=at)
         ]
 
     assert await mandates(now) == [ID["child"]]
+    # The child's own door shows who acts for it.
+    assert await mandates(now, "child") == [ID["child"]]
+    assert await mandates(now, "hoa") == []
     assert await mandates(AT - timedelta(seconds=1)) == []
     async with owner.begin() as connection:
         await connection.execute(text("UPDATE mandates SET valid_until = :now"), {"now": now})

@@ -27,19 +27,19 @@ SCHOOL = "2.002854"
 WARDS = "{ viewer { wards { subject relation name } } }"
 
 
-async def test_a_parent_files_for_their_child_out_of_the_childs_vault(stage: Stage) -> None:
-    me = await stage.citizen("minh-chau")
+async def test_a_parent_files_for_a_child_below_seven_out_of_the_childs_vault(stage: Stage) -> None:
+    me = await stage.citizen("hong-nhung")
     key = str(uuid4())
-    given = {"citizenId": number_of("gia-an"), "idempotencyKey": key}
+    given = {"citizenId": number_of("duc-anh"), "idempotencyKey": key}
     ward = (await me.act("recogniseGuardian", WARD, **given))["ward"]
-    assert (ward["relation"], ward["name"]) == ("parent", "Trần Gia An (thử nghiệm)")
+    assert (ward["relation"], ward["name"]) == ("parent", "Đỗ Đức Anh (thử nghiệm)")
     assert (await me.act("recogniseGuardian", WARD, **given))["ward"] == ward
-    assert (await me.act("recogniseGuardian", WARD, citizenId=number_of("gia-an")))["ward"] == ward
+    assert (await me.act("recogniseGuardian", WARD, citizenId=number_of("duc-anh")))["ward"] == ward
     assert (await me.ask(WARDS))["viewer"]["wards"] == [ward]
     assert await rows(stage, "SELECT count(*) FROM mandates") == [(1,)]
     assert {"mandate.recorded", "register.asked"} <= {one["kind"] for one in await usage(me)}
     where, officer = await desk_for(stage, me, SCHOOL)
-    await digitise(officer, "gia-an", "hoc-ba", {"person.full_name@student": "x"})
+    await digitise(officer, "duc-anh", "hoc-ba", {"person.full_name@student": "x"})
     draft = await open_dossier(me, SCHOOL, where, parties=[{"role": "child", "subject": ward["subject"]}])
     assert outcomes(draft) == {"c01": "FORM", "c02": "REUSE", "c03": "FETCH"}
     (report,) = line(draft, "c02")["evidence"]

@@ -454,9 +454,9 @@ async def test_a_provider_out_of_reach_is_said_so_and_nothing_is_kept(
     assert await world.count("login_states") == 0
 
 
-def test_children_and_the_dead_hold_no_account(now: datetime) -> None:
+def test_small_children_and_the_dead_hold_no_account(now: datetime) -> None:
     accounts = citizen_accounts([*PEOPLE, replace(PERSON, key="late", died=now.date())], now.date())
     assert PERSON.key in accounts
     assert "late" not in accounts
-    assert all(person.age(now.date()) >= 14 for person in PEOPLE if person.key in accounts)
+    assert all(person.age(now.date()) >= 6 for person in PEOPLE if person.key in accounts)
     assert len(accounts) < len(PEOPLE)

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 import rfc8785
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import Caller
@@ -24,7 +25,7 @@ from store.identifiers import new_id
 from tests.vaults import LAND, PARCEL, PURPOSE, Reliance, World, item_of, make_safe, make_world, words_for
 from vault.deposits import Deposit
 from vault.disclosure import disclose
-from vault.errors import ConsentFault, ConsentMissing
+from vault.errors import ConsentFault, ConsentMissing, ConsentShared
 from vault.holding import Holding, Origin
 from vault.permission.consent import (
     Acceptance,
@@ -96,7 +97,7 @@ async def row_of(world: World, consent: UUID) -> dict[str, Any]:
 
 
 async def test_the_record_names_by_what_right_it_was_given_on_what_proof_and_until_when(world: World) -> None:
-    until = world.now + timedelta(days=4000)
+    until = world.now + timedelta(days=5000)
     await mandate(world, until)
     mine, dossier = await world.paper(), await world.dossier(parties=(world.mai, world.lan))
     caller, decision = guardian(world), world.decision(dossier, item_of(mine), item_of(await theirs(world)))
@@ -271,3 +272,74 @@ async def test_a_right_made_longer_or_another_by_hand_opens_nothing(world: World
         async with world.database.writing(world.officer.actor) as tx:
             await disclose(tx, world.officer, relied.disclosure(AREA), world.safe)
     assert refusal.value.fault is ConsentFault.RECEIPT
+
+
+async def of_eight(world: World) -> tuple[Caller, Caller]:
+    """A guardian and their child of eight, each as their session lets them in."""
+    await mandate(world, world.now + timedelta(days=3653))
+    shared = frozenset({world.lan})
+    return (
+        dataclasses.replace(guardian(world), shared=shared),
+        dataclasses.replace(world.other, shared=shared),
+    )
+
+
+async def asked_of_eight(world: World, caller: Caller) -> Acceptance:
+    held, dossier = await theirs(world), await world.dossier(parties=(world.lan,))
+    items = (item_of(held),)
+    words = words_for(*items)
+    request = Request(world.lan, world.commune, PURPOSE, dossier, items, words)
+    async with world.database.writing(caller.actor) as tx:
+        made = await request_consent(tx, caller, request, world.now)
+    return Acceptance(made, words, notice(items, words, caller.language).sha256)
+
+
+async def test_a_guardian_alone_gives_nothing_of_a_child_of_eight_nor_does_the_child(world: World) -> None:
+    parent, child = await of_eight(world)
+    held, dossier = await theirs(world), await world.dossier(parties=(world.lan,))
+    before = await world.rows("consents"), await world.rows("ledger")
+    # Whatever the session said: the mandate is read again.
+    for caller in (parent, guardian(world), child):
+        with pytest.raises(ConsentShared):
+            async with world.database.writing(caller.actor) as tx:
+                await give_consent(tx, caller, world.decision(dossier, item_of(held)), world.safe, world.now)
+    assert (await world.rows("consents"), await world.rows("ledger")) == before
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        """jsonb_set(terms, '{agreement,side}', '"CHILD"')""",
+        """jsonb_set(terms, '{agreement,by}', to_jsonb(subject_id::text))""",
+        """jsonb_set(terms, '{agreement,notice_sha256}', '"x"')""",
+        """jsonb_set(terms, '{agreement,signed}', '"x.y.z"')""",
+        """jsonb_set(terms, '{agreement}', '"yes"')""",
+        """terms #- '{agreement,signed}'""",
+    ],
+)
+async def test_a_word_nobody_gave_is_none(world: World, forged: str) -> None:
+    parent, child = await of_eight(world)
+    acceptance = await asked_of_eight(world, parent)
+    async with world.database.writing(parent.actor) as tx:
+        await accept_consent(tx, parent, acceptance, world.safe, world.now)
+    await world.run(f"UPDATE consents SET terms = {forged}")
+    async with world.database.writing(child.actor) as tx:
+        view = await accept_consent(tx, child, acceptance, world.safe, world.now)
+    # The child's word is the first there is.
+    assert (view.status, view.agreed_by) == (ConsentStatus.REQUESTED, "CHILD")
+
+
+async def test_two_true_words_give_and_what_was_asked_cannot_change_under_them(world: World) -> None:
+    parent, child = await of_eight(world)
+    acceptance = await asked_of_eight(world, parent)
+    async with world.database.writing(parent.actor) as tx:
+        await accept_consent(tx, parent, acceptance, world.safe, world.now)
+    for column in ("items", "purpose", "purpose_ref", "subject_id", "recipient_agency"):
+        changed = {"items": "'[]'", "purpose": "'other'"}.get(column, "gen_random_uuid()")
+        with pytest.raises(DBAPIError, match="what a consent is about cannot be changed"):
+            await world.run(f"UPDATE consents SET {column} = {changed}")
+    async with world.database.writing(child.actor) as tx:
+        view = await accept_consent(tx, child, acceptance, world.safe, world.now)
+    assert (view.status, view.agreed_by) == (ConsentStatus.GIVEN, None)
+    row = await row_of(world, acceptance.request)
+    assert (row["given_by"], row["terms"]["on_behalf"]["basis"]) == (world.mai, "GUARDIAN")

@@ -13,12 +13,13 @@ from uuid import UUID
 from auth.caller import Caller
 from auth.errors import AccessDenied, NotFound
 from auth.facts import ConsentFacts
-from auth.mandates import whole_mandate
+from auth.mandates import LiveMandate, whole_mandate
 from auth.policy import Action, reach, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
-from vault.errors import ConsentSettled, ConsentStale
+from vault.errors import ConsentSettled, ConsentShared, ConsentStale
+from vault.permission.agreement import Agreement, Side, keep_agreement, kept_agreement
 from vault.permission.limits import Limits
 from vault.permission.notice import Item, Notice, Words, notice
 from vault.permission.receipt import SCHEMA_VERSION, Terms, frozen_terms, sign_receipt
@@ -108,7 +109,8 @@ async def give_consent(
 
     Each row gets its signed receipt, a Given event and a ledger row. In another's place it lasts no longer than the
     mandate does. Raises NotFound for anyone the caller may not act for at this moment, ConsentStale when the notice
-    shown is not the notice as it reads now, AccessRefused for limits beyond what may be agreed to.
+    shown is not the notice as it reads now, AccessRefused for limits beyond what may be agreed to, ConsentShared for
+    a child of seven and more, who is asked (`request_consent`).
     """
     decision.limits.check()
     by_subject = _by_subject(decision.items)
@@ -151,15 +153,23 @@ async def accept_consent(
     """Yes to a request: signed, logged, in force at once for as long as a filing's consent lasts, or the mandate of
     whoever gives it in another's place.
 
-    Raises NotFound, ConsentSettled when it is decided or lapsed, ConsentStale.
+    Of a child of seven and more it takes two, the child and whoever represents it, in either order: the first word
+    is kept in the request, the second gives. Raises NotFound, ConsentSettled when it is decided or lapsed,
+    ConsentStale.
     """
     row = await _locked(tx, caller, acceptance.request, Action.GIVE_CONSENT)
     _check(row, Event.GIVEN, now)
     shown = notice(items_of(row), acceptance.words, caller.language)
     _check_notice(shown, acceptance.notice_sha256)
+    terms = Terms(acceptance.words, Limits(), tuple(row.terms.get("requirement_ids", ())))
+    if row.subject_id in caller.shared:
+        word = Agreement.of(caller, row.subject_id, shown, now)
+        other = await _other_word(tx, row, word, safe, now)
+        if other is None:
+            return await _agree(tx, caller, row, word, safe)
+        terms = _of_both(terms, row, (other, word), safe)
     # The words that count are those the giver read, not those the asker previewed.
     row.language, row.notice_sha256, row.notice_text = caller.language, shown.sha256, shown.text
-    terms = Terms(acceptance.words, Limits(), tuple(row.terms.get("requirement_ids", ())))
     await _give(tx, caller, row, terms, safe, now)
     return view(row, now)
 
@@ -256,17 +266,51 @@ def _row(
     )
 
 
+async def _other_word(tx: Tx, row: Consent, word: Agreement, safe: Safe, now: datetime) -> Agreement | None:
+    """What the other side has agreed to; None where it has not, or has no right to speak for the child any more."""
+    kept = kept_agreement(row, safe, now)
+    if kept is None or kept.side is word.side:
+        return None
+    if kept.side is Side.REPRESENTATIVE:
+        try:
+            await whole_mandate(tx, kept.by, row.subject_id, now)
+        except NotFound:
+            return None
+    return kept
+
+
+async def _agree(tx: Tx, caller: Caller, row: Consent, word: Agreement, safe: Safe) -> ConsentView:
+    keep_agreement(row, word, safe)
+    row.version += 1
+    await tx.flush()
+    await _log(tx, caller, row, "consent.agreed", Event.AGREED, word.at)
+    return view(row, word.at)
+
+
+def _of_both(terms: Terms, row: Consent, words: tuple[Agreement, Agreement], safe: Safe) -> Terms:
+    (giver,) = [one.by for one in words if one.side is Side.REPRESENTATIVE]
+    told = tuple(one.event(row.recipient_agency, safe) for one in words)
+    return replace(terms, agreements=told, giver=giver)
+
+
 async def _give(tx: Tx, caller: Caller, row: Consent, terms: Terms, safe: Safe, now: datetime) -> None:
-    if caller.id is not None and caller.id != row.subject_id:
+    giver = terms.giver or caller.id
+    if giver is not None and giver != row.subject_id:
         # Read in this very transaction: who the request was let in for may have come of age since.
-        terms = replace(terms, mandate=await whole_mandate(tx, caller.id, row.subject_id, now))
-    row.given_by, row.given_at, row.valid_until = caller.id, now, terms.ends(now)
+        terms = replace(terms, mandate=await whole_mandate(tx, giver, row.subject_id, now))
+    if not terms.agreements and _takes_two(caller, row, terms.mandate, now):
+        raise ConsentShared
+    row.given_by, row.given_at, row.valid_until = giver, now, terms.ends(now)
     row.status, row.version = ConsentStatus.GIVEN, row.version + 1
     # A request of before there were terms is given as what it is signed as today.
     row.schema_version, row.terms = SCHEMA_VERSION, frozen_terms(row, terms, caller, safe)
     row.receipt = sign_receipt(row, caller, safe)
     await tx.flush()
     await _log(tx, caller, row, "consent.given", Event.GIVEN, now)
+
+
+def _takes_two(caller: Caller, row: Consent, mandate: LiveMandate | None, now: datetime) -> bool:
+    return mandate.is_shared(now) if mandate is not None else row.subject_id in caller.shared
 
 
 async def _locked(tx: Tx, caller: Caller, id_: UUID, action: Action) -> Consent:

@@ -34,13 +34,16 @@ METHOD: Final = "portal"
 class Terms:
     """What of a record no column of the row has, as it was when the consent was given.
 
-    `mandate`: by what right somebody else agreed in the person's place; None when it was the person.
+    `mandate`: by what right somebody else agreed in the person's place; None when it was the person. `agreements`:
+    what the record tells of each word where two had to agree; `giver` is then the one who represents the person.
     """
 
     words: Words
     limits: Limits
     requirements: tuple[str, ...] = ()
     mandate: LiveMandate | None = None
+    agreements: tuple[dict[str, Any], ...] = ()
+    giver: UUID | None = None
 
     def ends(self, given_at: datetime) -> datetime:
         """A consent lasts no longer than the right of whoever gave it: a guardian's ends the day the ward is of age
@@ -76,6 +79,7 @@ def frozen_terms(consent: Consent, terms: Terms, caller: Caller, safe: Safe) -> 
             "ip_hash": safe.keys.index("address", caller.address).hex() if caller.address else None,
         },
         "on_behalf": _on_behalf(consent, terms.mandate, safe),
+        "agreements": list(terms.agreements),
     }
 
 
@@ -134,7 +138,7 @@ def consent_record(consent: Consent) -> dict[str, Any]:
         "evidence": terms["evidence"],
         "on_behalf": terms["on_behalf"],
         "supersedes": str(consent.supersedes) if consent.supersedes else None,
-        "events": [_given_event(consent, terms, validity)],
+        "events": _given_events(consent, terms, validity),
     }
 
 
@@ -228,15 +232,17 @@ def _first_record(consent: Consent, validity: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _given_event(consent: Consent, terms: dict[str, Any], validity: dict[str, str]) -> dict[str, Any]:
-    anew = consent.supersedes is not None
-    return {
+def _given_events(consent: Consent, terms: dict[str, Any], validity: dict[str, str]) -> list[dict[str, Any]]:
+    """The giving, or both words where two had to agree."""
+    given = {
         "event_type": "dpv:ExplicitlyExpressedConsent",
-        "event_state": "dpv:RenewedConsentGiven" if anew else "dpv:ConsentGiven",
+        "event_state": "dpv:RenewedConsentGiven" if consent.supersedes is not None else "dpv:ConsentGiven",
         "event_time": validity["from"],
         "validity_duration": _lasts(consent, terms["limits"]),
         "entity_id": terms["pii_principal_id"] if terms["on_behalf"] is None else terms["on_behalf"]["actor"],
     }
+    # A record signed before two could agree has no such member.
+    return [given | word for word in terms.get("agreements", ())] or [given]
 
 
 def _information(item: dict[str, Any], sensitive: list[str]) -> dict[str, Any]:

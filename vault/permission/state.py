@@ -30,6 +30,8 @@ class Event(StrEnum):
     """What happened to a consent, as its history keeps it."""
 
     REQUESTED = "Requested"
+    AGREED = "Agreed"
+    """By one of two who must: a child of seven and more, and whoever represents it."""
     GIVEN = "Given"
     RENEWED = "Renewed"
     """Given anew, by a fresh decision of the person's, for one that ends: a record of its own that supersedes it."""
@@ -47,6 +49,7 @@ MOVES: Final[Mapping[tuple[ConsentStatus | None, Event], ConsentStatus]] = {
     (None, Event.REQUESTED): ConsentStatus.REQUESTED,
     (None, Event.GIVEN): ConsentStatus.GIVEN,
     (None, Event.RENEWED): ConsentStatus.GIVEN,
+    (ConsentStatus.REQUESTED, Event.AGREED): ConsentStatus.REQUESTED,
     (ConsentStatus.REQUESTED, Event.GIVEN): ConsentStatus.GIVEN,
     (ConsentStatus.REQUESTED, Event.REFUSED): ConsentStatus.REFUSED,
     (ConsentStatus.GIVEN, Event.USED): ConsentStatus.GIVEN,

@@ -14,6 +14,7 @@ from auth.errors import NotFound
 from auth.facts import ConsentFacts
 from auth.policy import Action, reach, require
 from store.database import Tx
+from vault.permission.agreement import agreed_side
 from vault.permission.limits import Limits
 from vault.permission.notice import Item
 from vault.permission.receipt import limits_of, shown_record, shown_text
@@ -63,6 +64,8 @@ class ConsentView:
     """The very words agreed to; None while nothing is, and for one of before they were kept."""
     record: Mapping[str, Any] | None = None
     """What was signed; None for a request."""
+    agreed_by: str | None = None
+    """Which side has agreed to a request that needs two; None where none has."""
 
     @property
     def uses_left(self) -> int | None:
@@ -213,6 +216,7 @@ def view(row: Consent, now: datetime, uses: int = 0) -> ConsentView:
         language=row.language,
         text=shown_text(row) if row.given_at is not None else None,
         record=shown_record(row),
+        agreed_by=agreed_side(row),
     )
 
 
