@@ -408,12 +408,12 @@ async def _people(place: World, owner: AsyncEngine) -> tuple[World, dict[str, UU
     people = {}
     async with place.database.writing(SIGN_IN) as tx:
         for name, number in NUMBERS.items():
-            born = date(2019, 4, 5) if name == "child" else date(1990, 2, 3)
+            born = date(2020, 4, 5) if name == "child" else date(1990, 2, 3)
             profile = Profile(PERSON, NAMES[name], number, born)
             people[name] = await enrol(tx, profile, place.safe, place.now)
     nga = Caller(CallerKind.CITIZEN, people["guardian"])
     proof = ParentEvidence(
-        "register:1", people["child"], date(2019, 4, 5), frozenset({people["guardian"]}), 1
+        "register:1", people["child"], date(2020, 4, 5), frozenset({people["guardian"]}), 1
     )
 
     async def recognise(tx: Tx) -> None:
