@@ -14,10 +14,8 @@ from uuid import UUID
 
 import rfc8785
 
-from auth.caller import Caller
 from auth.errors import TokenRefused
 from auth.tokens import CONSENT_AGREEMENT
-from vault.permission.notice import Notice
 from vault.permission.receipt import principal
 from vault.permission.state import REQUEST_LASTS
 from vault.records import Consent
@@ -45,14 +43,6 @@ class Agreement:
     language: str
     notice_sha256: str
     text: str
-
-    @classmethod
-    def of(cls, caller: Caller, subject: UUID, shown: Notice, now: datetime) -> "Agreement":
-        """The caller's own word now."""
-        if caller.id is None:
-            raise ValueError("nobody agrees")
-        side = Side.CHILD if caller.id == subject else Side.REPRESENTATIVE
-        return cls(caller.id, side, now, caller.acr, caller.language, shown.sha256, shown.text)
 
     def event(self, recipient: UUID, safe: Safe) -> dict[str, Any]:
         """As the record of the consent tells of it: no id, no words."""

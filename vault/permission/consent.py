@@ -163,7 +163,7 @@ async def accept_consent(
     _check_notice(shown, acceptance.notice_sha256)
     terms = Terms(acceptance.words, Limits(), tuple(row.terms.get("requirement_ids", ())))
     if row.subject_id in caller.shared:
-        word = Agreement.of(caller, row.subject_id, shown, now)
+        word = _word(caller, row.subject_id, shown, now)
         other = await _other_word(tx, row, word, safe, now)
         if other is None:
             return await _agree(tx, caller, row, word, safe)
@@ -264,6 +264,13 @@ def _row(
         schema_version=SCHEMA_VERSION,
         terms={"requirement_ids": sorted(set(asked.requirements))},
     )
+
+
+def _word(caller: Caller, subject: UUID, shown: Notice, now: datetime) -> Agreement:
+    if caller.id is None:
+        raise NotFound
+    side = Side.CHILD if caller.id == subject else Side.REPRESENTATIVE
+    return Agreement(caller.id, side, now, caller.acr, caller.language, shown.sha256, shown.text)
 
 
 async def _other_word(tx: Tx, row: Consent, word: Agreement, safe: Safe, now: datetime) -> Agreement | None:
