@@ -83,9 +83,10 @@ async def test_a_parents_word_alone_files_nothing_of_a_child_of_eight(family: Fa
     await take_in(family.officer, filed)
     report = line(filed, REPORT)["requirement"]["id"]
     opened = await family.officer.act(
-        "openEvidence", "evidence { type }", dossier=filed["id"], requirements=[report]
+        "openEvidence", "evidence { contentUrl }", dossier=filed["id"], requirements=[report]
     )
-    assert [one["type"] for one in opened["evidence"]] == ["hoc-ba"]
+    (paper,) = opened["evidence"]
+    assert (await family.officer.browser.get(paper["contentUrl"])).status_code == 200
     kinds = [one["kind"] for one in await usage(parent)]
     assert (kinds.count("consent.agreed"), kinds.count("consent.given")) == (2, 1)
 
