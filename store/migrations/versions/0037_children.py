@@ -4,8 +4,8 @@ nobody who asks changes what is asked for under it.
 
 from store.migrations import script
 
-revision = "0036_children"
-down_revision = "0035_webhooks"
+revision = "0037_children"
+down_revision = "0036_proofs_taken_back"
 
 
 def upgrade() -> None:
