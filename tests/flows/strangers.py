@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from auth.signing import import_jwks
-from tests.flows.journeys import issued_permit
+from tests.flows.journeys import LAND_CLAIMS, LAND_TYPE, digitise, issued_permit
 from tests.flows.stage import ORIGIN, Person, Stage
 from vault.proofs.judging import Finding, Listed, Shelf, When, judge_attestation
 from vault.proofs.trust import read_trust
@@ -53,6 +53,12 @@ async def permit(stage: Stage) -> tuple[Person, Person, str]:
     me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
     _, document = await issued_permit(me, officer)
     return me, officer, document
+
+
+async def certified(stage: Stage) -> tuple[Person, Person, str]:
+    """A paper made sooner than a permit is: a copy an officer certified at the counter."""
+    me, officer = await stage.citizen("minh-chau"), await stage.officer("ubnd-mot.toan-quyen")
+    return me, officer, await digitise(officer, "minh-chau", LAND_TYPE, LAND_CLAIMS)
 
 
 def judged(made: dict[str, Any], shelf: Shelf, at: int, **given: Any) -> Finding:

@@ -20,7 +20,17 @@ from auth.signing import SigningKey
 from tests.flows.conftest import Later
 from tests.flows.journeys import PERMIT_TYPE, keep, unchanged
 from tests.flows.stage import ORIGIN, Stage, agency_code
-from tests.flows.strangers import ADDRESS, CREDENTIAL, NUMBER, Clock, attested, permit, revoke, shelf
+from tests.flows.strangers import (
+    ADDRESS,
+    CREDENTIAL,
+    NUMBER,
+    Clock,
+    attested,
+    certified,
+    permit,
+    revoke,
+    shelf,
+)
 from tests.flows.test_verify_page import Page
 from tests.proofs import MEETING, Wallet, by_name, point
 from tests.size import seed, sized
@@ -137,7 +147,7 @@ async def test_each_way_of_being_no_good_has_its_own_verdict(stage: Stage, clock
 async def test_a_list_out_of_date_says_unknown_where_the_page_says_what_is(
     stage: Stage, later: Later, clock: Clock
 ) -> None:
-    me, officer, document = await permit(stage)
+    me, officer, document = await certified(stage)
     text = (await attested(me, document))["text"]
     kept, day = await shelf(stage), 25 * 3600
     async with later(timedelta(hours=25)) as then:

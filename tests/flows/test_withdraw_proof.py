@@ -9,10 +9,11 @@ import pytest
 from resolvers.connections import global_id
 from tests.flows.journeys import PERMIT_TYPE, denied, keep, rows, unchanged, usage
 from tests.flows.stage import Person, Stage
-from tests.flows.strangers import NUMBER, Clock, judged, permit, revoke, shelf
+from tests.flows.strangers import NUMBER, Clock, certified, judged, revoke, shelf
 from tests.flows.test_verify_proof import verdict
 from tests.size import sized
 
+PARCEL = "land_parcel.parcel_number@land_parcel"
 MADE = "attestation { proof text }"
 PROOF = "proof { id withdrawnAt }"
 STANDINGS = "SELECT standing FROM standing_changes ORDER BY id"
@@ -36,15 +37,15 @@ async def proofs(person: Person) -> list[dict[str, Any]]:
 
 
 async def test_one_proof_is_taken_back_and_the_others_stand(stage: Stage, clock: Clock) -> None:
-    me, officer, document = await permit(stage)
-    kept, lost = await prove(me, document, claims=[NUMBER]), await prove(me, document)
+    me, officer, document = await certified(stage)
+    kept, lost = await prove(me, document, claims=[PARCEL]), await prove(me, document)
     before = await shelf(stage)
     told = await proofs(me)
     assert [one["id"] for one in told] == [lost["proof"], kept["proof"]]
     assert {(one["kind"], one["document"], one["title"]) for one in told} == {
-        ("ATTESTATION", document, "Construction permit")
+        ("ATTESTATION", document, "Land-use right and attached-asset certificate")
     }
-    assert "Number of the permit, certificate or licence" in told[1]["claims"]
+    assert "Parcel number" in told[1]["claims"]
     key = str(uuid4())
     for _ in range(2):
         done = await me.act("withdrawProof", PROOF, proof=lost["proof"], idempotencyKey=key)
