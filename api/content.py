@@ -18,10 +18,10 @@ from starlette.types import Receive, Scope, Send
 
 from api.gateway.requests import Unreadable, refuse_foreign_origin, unreadable
 from api.journal import FAULTS, log_fault
-from api.oauth.credentials import REFUSED_TOKENS, bad_credentials, caller_from_request, step_up
+from api.oauth.credentials import NOT_TAKEN, bad_credentials, caller_from_request, step_up
 from api.web.answers import HARDENED, refusal
 from api.web.ranges import Range, RangeUnmet, asked_range
-from auth.errors import CredentialsConflict, NotFound, StepUpRequired
+from auth.errors import NotFound, StepUpRequired
 from dossiers.desk.opening import open_content
 from resolvers.connections import read_uuid, split_id
 from resolvers.context import Context, House
@@ -83,11 +83,12 @@ def original_routes(house: House, now: Callable[[], datetime], identify: Identif
 async def context_of(house: House, request: Request, now: datetime) -> Context:
     """Who asks at what moment. Raises Unreadable for another site's page, and for credentials that are not taken."""
     refuse_foreign_origin(request, house.public_url)
+    request_id = str(new_id())
     try:
-        caller = await caller_from_request(house, request, now)
-    except (CredentialsConflict, *REFUSED_TOKENS) as given:
+        caller = await caller_from_request(house, request, now, request_id)
+    except NOT_TAKEN as given:
         raise bad_credentials(given, house, now) from given
-    return Context(house, caller, now, str(new_id()))
+    return Context(house, caller, now, request_id)
 
 
 def refused(error: Exception, context: Context, status: int | None = None) -> Response:

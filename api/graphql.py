@@ -35,7 +35,7 @@ from api.gateway.requests import (
 from api.journal import FAULTS, log_fault
 from api.metrics import Metrics
 from api.oauth.credentials import (
-    REFUSED_TOKENS,
+    NOT_TAKEN,
     bad_credentials,
     caller_from_request,
     next_nonce,
@@ -45,7 +45,6 @@ from api.web.addresses import address_of
 from api.web.answers import JSON, json_answer
 from api.web.pages import language_of
 from auth.caller import Caller, CallerKind
-from auth.errors import CredentialsConflict
 from resolvers.context import Context, House
 from resolvers.problems import PAYLOAD, shaped, top_level
 from resolvers.schema import build
@@ -152,11 +151,11 @@ class GraphQLFace:
         return _kept(request, answer) if said.lasting else answer
 
     async def _context(self, request: Request, request_id: str) -> Context:
-        """Raises Unreadable(400, 401), TemporarilyUnavailable."""
+        """Raises Unreadable(400, 401, 403), TemporarilyUnavailable."""
         now = self._now()
         try:
-            caller = await caller_from_request(self._house, request, now)
-        except (CredentialsConflict, *REFUSED_TOKENS) as refused:
+            caller = await caller_from_request(self._house, request, now, request_id)
+        except NOT_TAKEN as refused:
             raise bad_credentials(refused, self._house, now) from refused
         address = address_of(request)
         return Context(self._house, replace(caller, address=address), now, request_id, address)

@@ -350,8 +350,12 @@ async def _shred(tools: Tools, payload: Mapping[str, Any]) -> None:
 
 
 async def _in_place_of(tools: Tools, one: Filed) -> Caller:
+    """The filer; once they may act for the applicant no more, or by their own hand alone, the applicant."""
     async with tools.house.database.reading(ANONYMOUS.actor) as tx:
-        return await in_place_of(tx, one.filer, tools.now())
+        filer = await in_place_of(tx, one.filer, tools.now())
+        if one.applicant in filer.subjects:
+            return filer
+        return await in_place_of(tx, one.applicant, tools.now())
 
 
 TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {

@@ -6,7 +6,7 @@ Whether a caller may is said in `auth.policy`, and nowhere else.
 from collections.abc import Mapping
 from enum import StrEnum
 
-from auth.caller import GrantKind
+from auth.caller import GrantKind, Scope
 
 
 class Action(StrEnum):
@@ -56,6 +56,9 @@ class Action(StrEnum):
     WITHDRAW_PROOF = "withdrawProof"
     REGISTER_NEWBORN = "registerNewborn"
     RECOGNISE_GUARDIAN = "recogniseGuardian"
+    GRANT_MANDATE = "grantMandate"
+    ACCEPT_MANDATE = "acceptMandate"
+    DECLINE_MANDATE = "declineMandate"
     REVOKE_MANDATE = "revokeMandate"
     END_SESSION = "endSession"
     ADD_PASSKEY = "addPasskey"
@@ -99,6 +102,43 @@ TRACKING = frozenset(
 )
 """What a sign-in by one factor may do: see how one's filings stand and what one was told, and sign out. Everything
 else is the vault's (standards.md §6)."""
+
+DELEGABLE: Mapping[Scope, frozenset[Action]] = {
+    Scope.FILE: frozenset(
+        {
+            Action.PLAN_FILING,
+            Action.OPEN_DOSSIER,
+            Action.READ_DOSSIER,
+            Action.READ_WORDS,
+            Action.READ_PROFILE,
+            Action.ANSWER_SITUATIONS,
+            Action.UPDATE_DOSSIER_FORM,
+            Action.DECLINE_REUSE,
+            Action.SUBMIT_DOSSIER,
+            Action.WITHDRAW_DOSSIER,
+            Action.OBJECT_TO_ASK,
+            Action.ANSWER_SUPPLEMENT,
+            Action.CREATE_UPLOAD,
+            Action.SEND_UPLOAD,
+            Action.USE_UPLOAD,
+            Action.ADD_DOCUMENT,
+        }
+    ),
+    Scope.READ: frozenset(
+        {Action.READ_DOCUMENT, Action.READ_CLAIMS, Action.OPEN_DOCUMENT, Action.READ_PROFILE}
+    ),
+    Scope.CONSENT: frozenset(
+        {
+            Action.READ_CONSENT,
+            Action.READ_ACCESS_REQUESTS,
+            Action.GIVE_CONSENT,
+            Action.WITHDRAW_CONSENT,
+            Action.READ_PROFILE,
+        }
+    ),
+}
+"""What an authorised person may do by each word of their mandate. What stands in none is the grantor's alone: to
+share, export and take out papers, to name who else acts for them, and to bring a child into the world."""
 
 GRANTED: Mapping[GrantKind, Action] = {
     GrantKind.ACCESS: Action.READ_GRANTED,

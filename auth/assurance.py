@@ -11,6 +11,8 @@ SIGNED_IN = "urn:vn:eid:tk2:xt1"
 """The least anyone signs in with here: proven in person or by chip, else there is no number to know them by."""
 VAULT = "urn:vn:eid:tk2:xt2"
 """What opening one's own vault and giving consent takes; the citizen number is proven from `tk2` on only."""
+DELEGATION = "urn:vn:eid:tk2:xt3"
+"""What letting somebody else act in one's place takes: two factors, one of them a biometric."""
 
 
 def meets(acr: str, least: str) -> bool:

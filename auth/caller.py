@@ -1,6 +1,7 @@
 """Who is asking, and for whom. Read afresh for every request; nothing here outlives it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -41,6 +42,31 @@ class Grant:
     id: UUID
 
 
+class Scope(StrEnum):
+    """What somebody may be authorised to do in another's place, each word apart."""
+
+    FILE = "FILE"
+    """Prepare, submit and follow filings."""
+    READ = "READ"
+    """See and open papers."""
+    CONSENT = "CONSENT"
+    """Agree to disclosures and end them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """By what a request is made in another's place: an authorised person's mandate in force, and how far it goes.
+
+    `proof`: the grantor's paper it rests on, if they named one.
+    """
+
+    id: UUID
+    grantor: UUID
+    scope: frozenset[Scope]
+    until: datetime
+    proof: UUID | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The person or officer behind one request.
@@ -51,7 +77,8 @@ class Caller:
     `vi` or `en`. `person` is the vault subject an officer is in private life, where their account is bound to one:
     nobody decides in a matter of their own. `scope`: what an agency's system declared it does; None for people.
     `grant`: the one thing a request with a grant token is for. `address`: where the request comes from, kept as a
-    keyed hash in what a person agrees to and nowhere else.
+    keyed hash in what a person agrees to and nowhere else. `delegation`: the one person an authorised person asks for
+    in this request, who is then the only one of `represented`, and of `subjects`: their own vault is shut meanwhile.
     """
 
     kind: CallerKind
@@ -67,18 +94,26 @@ class Caller:
     scope: frozenset[str] | None = None
     grant: Grant | None = None
     address: str = field(default="", repr=False)
+    delegation: Delegation | None = None
 
     @property
     def subjects(self) -> frozenset[UUID]:
         """Subjects whose vault the caller may open as their own."""
         if self.kind is not CallerKind.CITIZEN or self.id is None:
             return frozenset()
+        if self.delegation is not None:
+            return frozenset({self.delegation.grantor})
         return frozenset({self.id, *self.represented})
 
     @property
     def speaks_for(self) -> frozenset[UUID]:
         """Subjects of whom the caller's word alone is their consent."""
         return self.subjects - self.shared
+
+    @property
+    def principal(self) -> UUID | None:
+        """Whose matter a request is that names nobody: the caller's, or of whoever authorised them."""
+        return self.delegation.grantor if self.delegation is not None else self.id
 
     @property
     def actor(self) -> Actor:

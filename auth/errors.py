@@ -115,6 +115,24 @@ class GuardianNotProven(AuthRefusal):
         self.reason = reason
 
 
+class MandateRefused(AuthRefusal):
+    """Nobody is authorised, or a mandate does not begin. `reason`: number, age, scope, until, proof, standing,
+    over."""
+
+    code = "MANDATE_REFUSED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class MandateNotInForce(AuthRefusal):
+    """A request names a mandate that opens nothing: unknown, not accepted, expired, ended, of somebody destroyed.
+    Never says which."""
+
+    code = "MANDATE_NOT_IN_FORCE"
+
+
 class RateLimited(AuthRefusal):
     """Too many tries at something that could be guessed. `seconds` until the next one counts."""
 

@@ -228,7 +228,12 @@ def _is_between(from_age: int, to_age: int, of_age: datetime | None, now: dateti
 
 def _eighteenth_birthday(born: date) -> datetime:
     """When a person comes of age (Civil Code 2015, Article 20)."""
-    return _anniversary(born, born.year + ADULT_AGE)
+    return birthday(born, ADULT_AGE)
+
+
+def birthday(born: date, age: int) -> datetime:
+    """When a person is as old as that."""
+    return _anniversary(born, born.year + age)
 
 
 def _anniversary(day: date, year: int) -> datetime:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from auth.actions import DESK, GRANTED, SCOPES, TRACKING, UNSCOPED, Action
-from auth.assurance import SIGNED_IN, VAULT, meets
-from auth.caller import Caller, CallerKind, Role
+from auth.actions import DELEGABLE, DESK, GRANTED, SCOPES, TRACKING, UNSCOPED, Action
+from auth.assurance import DELEGATION, SIGNED_IN, VAULT, meets
+from auth.caller import Caller, CallerKind, Role, Scope
 from auth.errors import AccessDenied, NotFound, StepUpRequired, Unauthenticated
 from auth.facts import (
     ConsentFacts,
@@ -70,15 +70,22 @@ def require(caller: Caller, action: Action, facts: Facts = None) -> None:
         raise NotFound
     rule(caller, facts)
     _require_declared(caller, action)
-    _require_assurance(caller, SIGNED_IN if action in TRACKING else VAULT)
+    _require_delegated(caller, action)
+    _require_assurance(caller, _least(action))
 
 
-def reach(caller: Caller, least: str = VAULT) -> Reach:
-    """Raises Unauthenticated, and StepUpRequired below `least`: what is listed here is the vault's unless said."""
+def reach(caller: Caller, least: str = VAULT, within: frozenset[Scope] = frozenset()) -> Reach:
+    """Raises Unauthenticated, and StepUpRequired below `least`: what is listed here is the vault's unless said.
+
+    In another's place a list holds their things alone, and only where their mandate has a word of `within`.
+    """
     if caller.kind is CallerKind.ANONYMOUS:
         raise Unauthenticated
     _require_assurance(caller, least)
     if caller.kind is CallerKind.CITIZEN:
+        if caller.delegation is not None:
+            named = not caller.delegation.scope.isdisjoint(within)
+            return Reach(subjects=frozenset({caller.delegation.grantor}) if named else frozenset())
         return Reach(subjects=caller.subjects)
     if caller.kind is CallerKind.OFFICER and caller.agency is not None and _works_the_desk(caller):
         return Reach(agencies=frozenset({caller.agency}))
@@ -88,6 +95,12 @@ def reach(caller: Caller, least: str = VAULT) -> Reach:
 def _works_the_desk(caller: Caller) -> bool:
     return caller.grant is None and (caller.scope is None or DESK in caller.scope)
 
+
+IN_FILINGS: frozenset[Scope] = frozenset({Scope.FILE})
+OF_PAPERS: frozenset[Scope] = frozenset({Scope.READ})
+OF_USABLE_PAPERS: frozenset[Scope] = frozenset({Scope.READ, Scope.FILE})
+OF_CONSENTS: frozenset[Scope] = frozenset({Scope.CONSENT})
+"""What of somebody else's a list shows whoever asks in their place."""
 
 Rule = Callable[[Caller, Facts], None]
 
@@ -101,6 +114,20 @@ def _require_declared(caller: Caller, action: Action) -> None:
     needed = SCOPES.get(action, DESK)
     if not any(word == needed or word.startswith(f"{needed}:") for word in caller.scope):
         raise AccessDenied("scope")
+
+
+def _require_delegated(caller: Caller, action: Action) -> None:
+    """In another's place only what their mandate says; what no word of it covers stays theirs alone."""
+    if caller.delegation is None:
+        return
+    if not any(action in DELEGABLE[word] for word in caller.delegation.scope):
+        raise AccessDenied("mandate")
+
+
+def _least(action: Action) -> str:
+    if action is Action.GRANT_MANDATE:
+        return DELEGATION
+    return SIGNED_IN if action in TRACKING else VAULT
 
 
 def _require_assurance(caller: Caller, least: str) -> None:
@@ -119,9 +146,10 @@ def _in_sight(caller: Caller, action: Action, facts: Facts) -> bool:
 
 def _citizen_sees(caller: Caller, facts: Facts) -> bool:
     match facts:
-        case DossierFacts(applicant=applicant, filer=filer):
-            # Other parties approve their own disclosures through their consents; the dossier is not theirs.
-            return not caller.subjects.isdisjoint({applicant, filer})
+        case DossierFacts(applicant=applicant):
+            # Other parties approve their own disclosures through their consents; the dossier is not theirs. Nor
+            # does it stay in sight of whoever filed it in another's place and may act there no more.
+            return applicant in caller.subjects
         case UploadFacts(created_by=creator):
             return creator == caller.id
         case MandateFacts(actor=actor, subject=subject):
@@ -298,6 +326,9 @@ RULES: Mapping[Action, Rule] = {
     Action.WITHDRAW_PROOF: _citizen(SubjectFacts),
     Action.REGISTER_NEWBORN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
+    Action.GRANT_MANDATE: _citizen(_NOBODY_IN_PARTICULAR),
+    Action.ACCEPT_MANDATE: _citizen(MandateFacts),
+    Action.DECLINE_MANDATE: _citizen(MandateFacts),
     Action.REVOKE_MANDATE: _citizen(MandateFacts),
     Action.REGISTER_DEVICE: _citizen(SubjectFacts),
     Action.FORGET_DEVICE: _citizen(SubjectFacts),

@@ -223,6 +223,28 @@ class Mandate(Record):
     recorded_by: Mapped[UUID | None] = mapped_column(ForeignKey("officers.id"))
 
 
+class Proxy(Record):
+    """Somebody a person authorised, named by the keyed hash of their number; nobody acts until `actor_id` accepted.
+
+    `scope` are words of `auth.caller.Scope`; `proof_id` is a paper of the grantor's, named and never copied.
+    """
+
+    __tablename__ = "proxies"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    grantor_id: Mapped[UUID] = mapped_column(index=True)
+    to_index: Mapped[bytes] = mapped_column(index=True)
+    actor_id: Mapped[UUID | None] = mapped_column(index=True)
+    scope: Mapped[list[str]]
+    proof_id: Mapped[UUID | None]
+    granted_at: Mapped[datetime]
+    valid_until: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    used_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[UUID | None]
+
+
 class NumberTry(Record):
     """Somebody asked for by number, by its keyed hash, by whom and what for; forgotten after a day."""
 

@@ -39,7 +39,7 @@ from dossiers.evidence.asks import HELD, sync_asks
 from dossiers.evidence.discretion import gap_reason
 from dossiers.evidence.pins import agreed_as_shown, give_consents, pin_others, pin_rest, request_others
 from dossiers.forms import FormState, freeze_form, write_form
-from dossiers.notices import notify
+from dossiers.notices import notify, tell_filer
 from dossiers.numbers import next_code
 from dossiers.objects import ObjectChoice, adopt_objects, chosen_objects
 from dossiers.parties import Party, parties_of
@@ -116,7 +116,7 @@ async def open_dossier(tx: Tx, caller: Caller, opening: Opening, office: Office,
     Registers are asked afterwards, outside this transaction (`probes.settle_registers`).
     Raises ProcedureUnknown, AgencyNotCompetent, PartyRefused, ObjectUndeclared, FormIncomplete.
     """
-    applicant = opening.on_behalf_of or caller.id
+    applicant = opening.on_behalf_of or caller.principal
     require(caller, Action.OPEN_DOSSIER, SubjectFacts(applicant))
     if applicant is None:
         raise Unauthenticated
@@ -217,7 +217,7 @@ async def submit_dossier(
     await move_case(tx, case, Move.SUBMIT, caller, now)
     await _log(tx, caller, case, "dossier.submitted", now)
     await outbox.put(tx, "dossier.status", {"dossier": str(case.dossier.id)}, now)
-    await notify(tx, case.dossier.filer_id, "submitted", now, dossier=case.dossier.id)
+    await tell_filer(tx, case.dossier, "submitted", now)
     return case.dossier.id
 
 

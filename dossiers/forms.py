@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from auth.caller import Caller
-from auth.policy import reach
+from auth.policy import IN_FILINGS, reach
 from dossiers.case import Case, Office, load_cases
 from dossiers.errors import FormIncomplete
 from procedures.law import Form, FormField
@@ -61,7 +61,7 @@ async def forms_of(
     tx: Tx, caller: Caller, dossiers: Collection[UUID], office: Office
 ) -> dict[UUID, FormState]:
     """Of those of the dossiers that are the caller's own: for lists, as many statements for fifty as for one."""
-    own = reach(caller).subjects
+    own = reach(caller, within=IN_FILINGS).subjects
     cases = [case for case in await load_cases(tx, dossiers, office) if case.dossier.applicant_id in own]
     held = await holdings(tx, own)
     for case in cases:
@@ -173,7 +173,7 @@ async def _known_values(
     """By dossier and field: what papers and register answers attest, else what the account says."""
     sources = {case.dossier.id: _sources(caller, case) for case in cases}
     versions = {holding.version for found in sources.values() for holding, _ in found.values()}
-    opened = await claims_of(tx, caller, versions, office.safe) if versions else {}
+    opened = await claims_of(tx, caller, versions, office.safe, IN_FILINGS) if versions else {}
     named = {case.dossier.id: _named(caller, case) for case in cases}
     people = {subject for found in named.values() for subject, _ in found.values()}
     profiles = await profiles_of(tx, people, office.safe) if people else {}

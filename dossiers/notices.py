@@ -14,8 +14,9 @@ from auth.caller import Caller
 from auth.errors import NotFound
 from auth.facts import SubjectFacts
 from auth.policy import Action, require
+from auth.proxies.granting import PROXY, follows
 from dossiers.case import Case
-from dossiers.records import Notice
+from dossiers.records import Dossier, Notice
 from store import outbox
 from store.database import Tx
 from store.identifiers import new_id
@@ -49,7 +50,19 @@ async def tell(tx: Tx, case: Case, code: str, now: datetime) -> None:
         "at": now.isoformat(),
     }
     await outbox.put(tx, "dossier.status", moved, now)
-    await notify(tx, dossier.filer_id, code, now, dossier=dossier.id)
+    await tell_filer(tx, dossier, code, now)
+
+
+async def tell_filer(
+    tx: Tx, dossier: Dossier, code: str, now: datetime, params: Mapping[str, str] | None = None
+) -> None:
+    """Tell whoever filed it. What somebody authorised filed is told to whose it is, and to them while they still may
+    file in that person's place."""
+    told = [dossier.filer_id]
+    if dossier.filer_relation == PROXY:
+        told = [dossier.applicant_id, *(told if await follows(tx, dossier.id, now) else ())]
+    for one in told:
+        await notify(tx, one, code, now, dossier=dossier.id, params=params)
 
 
 async def tell_of_upload(tx: Tx, person: UUID, infected: bool, now: datetime) -> None:

@@ -58,7 +58,7 @@ async def note_named(tx: Tx, caller: Caller, numbers: Iterable[str], office: Off
 
     Commit before anybody is looked for, or a refusal would refund the try. Raises TriesSpent.
     """
-    require(caller, Action.OPEN_DOSSIER, SubjectFacts(caller.id))
+    require(caller, Action.OPEN_DOSSIER, SubjectFacts(caller.principal))
     for number in numbers:
         await note_try(tx, Asking.PARTY, number_index(number, office.safe), now)
 
@@ -97,16 +97,18 @@ async def _newborn(tx: Tx, caller: Caller, dossier: Dossier, office: Office, now
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """A dossier, and the subject who filed it."""
+    """A dossier, the subject who filed it, and the one it is for."""
 
     dossier: UUID
     filer: UUID
+    applicant: UUID
 
 
 async def filed(tx: Tx, dossier: UUID) -> Filed | None:
     """Who filed the dossier; None when there is none. For the loops' role."""
-    filer = await tx.scalar(select(Dossier.filer_id).where(Dossier.id == dossier))
-    return Filed(dossier, filer) if filer is not None else None
+    query = select(Dossier.filer_id, Dossier.applicant_id).where(Dossier.id == dossier)
+    found = (await tx.execute(query)).one_or_none()
+    return Filed(dossier, found.filer_id, found.applicant_id) if found is not None else None
 
 
 async def in_place_of(tx: Tx, filer: UUID, now: datetime) -> Caller:

@@ -52,7 +52,7 @@ async def plan_filing(
 
     Raises Unauthenticated, NotFound for officers and for a foreign subject, ProcedureUnknown.
     """
-    applicant = question.on_behalf_of or caller.id
+    applicant = question.on_behalf_of or caller.principal
     require(caller, Action.PLAN_FILING, SubjectFacts(applicant))
     if applicant is None or caller.id is None:
         raise Unauthenticated

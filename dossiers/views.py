@@ -11,12 +11,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select, true
 
 from auth.assurance import SIGNED_IN
-from auth.caller import Caller
+from auth.caller import Caller, CallerKind
 from auth.errors import AccessDenied
-from auth.policy import Action, reach, require
+from auth.policy import IN_FILINGS, Action, reach, require
 from dossiers.case import Office, rows_of
 from dossiers.records import (
     Dossier,
@@ -51,20 +51,27 @@ async def find_dossier(
     tx: Tx, caller: Caller, *, dossier_id: UUID | None = None, code: str | None = None
 ) -> Dossier | None:
     """One dossier within the caller's reach; unknown and out of reach look the same."""
-    reach(caller, SIGNED_IN)
     wanted = Dossier.id == dossier_id if dossier_id is not None else Dossier.code == code
-    return await tx.scalar(select(Dossier).where(wanted))
+    return await tx.scalar(select(Dossier).where(wanted, _in_reach(caller)))
 
 
 async def find_dossiers(tx: Tx, caller: Caller, ids: Sequence[UUID]) -> dict[UUID, Dossier]:
-    reach(caller, SIGNED_IN)
-    found = await tx.scalars(select(Dossier).where(Dossier.id.in_(ids)))
+    found = await tx.scalars(select(Dossier).where(Dossier.id.in_(ids), _in_reach(caller)))
     return {row.id: row for row in found}
+
+
+def _in_reach(caller: Caller) -> ColumnElement[bool]:
+    """The wall shows a filing to whoever filed it for ever; those who may act there no more see it no longer. What an
+    agency sees is the wall's to say."""
+    within = reach(caller, SIGNED_IN, IN_FILINGS)
+    if caller.kind is not CallerKind.CITIZEN:
+        return true()
+    return Dossier.applicant_id.in_(within.subjects)
 
 
 async def my_dossiers(tx: Tx, caller: Caller, after: UUID | None, first: int) -> list[Dossier]:
     """The caller's and their wards' dossiers, newest first, after the one named."""
-    query = select(Dossier).where(Dossier.applicant_id.in_(reach(caller, SIGNED_IN).subjects))
+    query = select(Dossier).where(Dossier.applicant_id.in_(reach(caller, SIGNED_IN, IN_FILINGS).subjects))
     return await _page(tx, query, after, first)
 
 

@@ -201,7 +201,9 @@ class Context:
     def _past(self, operation: str, given: Any) -> Past:
         # Keyed: the idempotency key lies beside it, so a plain digest of a citizen's number would be found by
         # trying every number.
-        digest = self.office.safe.keys.index("request", request_hash(given).hex())
+        # In another's place it is another request: its answer is not given where the mandate is not named again.
+        under = f"{self.caller.delegation.id}:" if self.caller.delegation is not None else ""
+        digest = self.office.safe.keys.index("request", under + request_hash(given).hex())
         return Past(self.caller_key, operation, given.idempotency_key, digest)
 
     async def _log_refusal(self, refusal: Exception, tried: ledger.Entry | None) -> None:
@@ -210,7 +212,10 @@ class Context:
             why = refusal.reason if isinstance(refusal, AccessDenied) else getattr(refusal, "code", "")
             entry = replace(tried, reason=str(why))
         elif isinstance(refusal, AccessDenied):
-            entry = ledger.Entry("access.denied", None, "DENIED", "", "NONE", reason=refusal.reason)
+            # What was tried in somebody's place is theirs to read too.
+            under = self.caller.delegation
+            whose, purpose = (under.grantor, f"mandate:{under.id}") if under is not None else (None, "")
+            entry = ledger.Entry("access.denied", whose, "DENIED", purpose, "NONE", reason=refusal.reason)
         else:
             return
         async with self.house.database.writing(self.caller.actor, self.request_id) as tx:

@@ -18,6 +18,7 @@ from resolvers.agencies import access
 from resolvers.agencies import erasures as erasing
 from resolvers.citizen import consent as consents
 from resolvers.citizen import depositing, exporting, filing, sharing, usage, wards
+from resolvers.citizen import mandates as proxies
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
 from resolvers.desk import moves, papers
@@ -107,6 +108,7 @@ class Query:
     access_requests: consents.AccessRequestConnection = strawberry.field(resolver=consents.access_requests)
     my_data_usage: usage.DataUsageConnection = strawberry.field(resolver=usage.data_usage)
     my_proofs: withdrawing.ProofConnection = strawberry.field(resolver=withdrawing.my_proofs)
+    mandates: proxies.MandateConnection = strawberry.field(resolver=proxies.mandates)
     my_notices: told.NoticeConnection = strawberry.field(resolver=told.notices)
     changes: feed.ChangeFeed = strawberry.field(resolver=feed.changes)
     erasures: erasing.ErasureConnection = strawberry.field(resolver=erasing.erasures)
@@ -152,6 +154,10 @@ class Mutation:
     recognise_guardian: wards.RecogniseGuardianPayload = strawberry.mutation(
         resolver=wards.recognise_guardian
     )
+    grant_mandate: proxies.GrantMandatePayload = strawberry.mutation(resolver=proxies.grant_mandate)
+    accept_mandate: proxies.AcceptMandatePayload = strawberry.mutation(resolver=proxies.accept_mandate)
+    decline_mandate: proxies.DeclineMandatePayload = strawberry.mutation(resolver=proxies.decline_mandate)
+    revoke_mandate: proxies.RevokeMandatePayload = strawberry.mutation(resolver=proxies.revoke_mandate)
     receive_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.receive_dossier)
     refuse_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.refuse_dossier)
     assign_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.assign_dossier)

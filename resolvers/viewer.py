@@ -15,7 +15,7 @@ from resolvers.context import AppInfo
 from resolvers.phones.devices import Device, NotificationPreferences, devices, own_preferences
 from resolvers.phones.notices import Attention, attention
 from resolvers.problems import UserError
-from store.database import Tx
+from store.database import Actor, Tx
 from vault.subjects import profiles_of
 
 
@@ -137,8 +137,11 @@ async def viewer(info: AppInfo) -> Viewer | None:
             roles=sorted(role.value for role in caller.roles),
             wards=[],
         )
-    async with context.reading() as tx:
-        profiles = await profiles_of(tx, caller.subjects, context.office.safe)
+    # Whoever asks in another's place is still told who they are themself.
+    named = {caller.id, *caller.subjects}
+    sight = Actor(caller.actor.kind, caller.id, None, tuple(sorted(named)))
+    async with context.house.database.reading(sight) as tx:
+        profiles = await profiles_of(tx, named, context.office.safe)
     names = {subject: profile.name for subject, profile in profiles.items()}
     wards = [
         Ward(subject=global_id("Subject", subject), relation=relation, name=names.get(subject))

@@ -200,6 +200,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Dữ liệu chưa chứng minh bạn là cha, mẹ của trẻ này.",
         "The data do not show that you are this child's parent.",
     ),
+    "MANDATE_REFUSED": (
+        "Chưa thể ủy quyền hoặc nhận ủy quyền như vậy: số định danh, phạm vi, thời hạn hoặc giấy tờ chưa phù hợp.",
+        "This cannot be authorised or accepted: the number, the scope, the time or the document does not fit.",
+    ),
     "STORAGE_FAILED": (
         "Chưa lưu được tệp. Vui lòng thử lại.",
         "The file could not be stored. Please try again.",
@@ -234,6 +238,31 @@ NOTICES: dict[str, tuple[str, str]] = {
     "passkey_removed": (
         "Một khóa đăng nhập đã được gỡ khỏi tài khoản của bạn.",
         "A passkey was taken away from your account.",
+    ),
+    "mandate_granted": (
+        "Bạn đã ủy quyền cho một người thực hiện thay bạn. Nếu không phải bạn, hãy hủy ủy quyền ngay.",
+        "You have authorised somebody to act for you. If that was not you, revoke it at once.",
+    ),
+    "mandate_offered": (
+        "Có người ủy quyền cho bạn. Chưa có gì thay đổi cho đến khi bạn nhận.",
+        "Somebody would authorise you to act for them. Nothing changes until you accept.",
+    ),
+    "mandate_accepted": (
+        "Người bạn ủy quyền đã nhận ủy quyền.",
+        "The person you authorised has accepted.",
+    ),
+    "mandate_used": (
+        "Người được ủy quyền đã thực hiện thay bạn lần đầu. Nhật ký cho biết từng lần.",
+        "The person you authorised has acted for you for the first time. The access log shows every time.",
+    ),
+    "mandate_revoked": ("Một ủy quyền cho bạn đã bị hủy.", "An authorisation of yours to act was revoked."),
+    "mandate_declined": (
+        "Người bạn ủy quyền đã từ chối hoặc thôi nhận ủy quyền.",
+        "The person you authorised has declined, or has given it up.",
+    ),
+    "mandate_over": (
+        "Một ủy quyền giữa bạn và người khác đã chấm dứt vì người kia đã mất.",
+        "An authorisation between you and another person has ended, because they have died.",
     ),
     "submitted": ("Hồ sơ đã được nộp.", "Your dossier has been submitted."),
     "received": ("Hồ sơ đã được tiếp nhận.", "Your dossier has been received."),

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, select, text
 
-from auth.caller import Caller
+from auth.caller import Caller, Scope
 from auth.errors import NotFound
 from auth.facts import DocumentFacts, SubjectFacts
-from auth.policy import Action, reach, require
+from auth.policy import OF_PAPERS, OF_USABLE_PAPERS, Action, reach, require
 from store import ledger
 from store.database import Tx
 from vault.errors import ClaimUnknown, DocumentInUse, DocumentNotUsable, ReplacementRefused
@@ -68,7 +68,7 @@ async def my_documents(
     tx: Tx, caller: Caller, after: UUID | None, first: int, type_: str | None = None
 ) -> tuple[Holding, ...]:
     """The caller's subjects' papers, newest first, after the document named; removed ones left out."""
-    query = _own(caller).where(Document.status != Status.REMOVED)
+    query = _own(caller, OF_PAPERS).where(Document.status != Status.REMOVED)
     if after is not None:
         query = query.where(Document.id < after)
     if type_ is not None:
@@ -79,7 +79,7 @@ async def my_documents(
 
 async def documents_by_id(tx: Tx, caller: Caller, ids: Collection[UUID]) -> dict[UUID, Holding]:
     """The caller's own papers among these ids, for batched reads. Everyone else's are left out."""
-    rows = await tx.execute(_own(caller).where(Document.id.in_(ids)))
+    rows = await tx.execute(_own(caller, OF_USABLE_PAPERS).where(Document.id.in_(ids)))
     return {row.Document.id: to_holding(row.Document, row.DocumentVersion) for row in rows}
 
 
@@ -100,15 +100,16 @@ async def my_document(tx: Tx, caller: Caller, document_id: UUID) -> Holding:
 
 
 async def claims_of(
-    tx: Tx, caller: Caller, versions: Collection[UUID], safe: Safe
+    tx: Tx, caller: Caller, versions: Collection[UUID], safe: Safe, within: frozenset[Scope] = OF_PAPERS
 ) -> dict[UUID, dict[str, Any]]:
-    """Claims of the caller's own versions, by version and name. Versions of anyone else are left out.
+    """Claims of the caller's own versions, by version and name. Versions of anyone else are left out; in another's
+    place a mandate has a word of `within`.
 
     Raises TamperedContent, SubjectShredded.
     """
     query = select(DocumentVersion).where(
         DocumentVersion.id.in_(versions),
-        DocumentVersion.subject_id.in_(reach(caller).subjects),
+        DocumentVersion.subject_id.in_(reach(caller, within=within).subjects),
         DocumentVersion.wrapped_key != b"",
     )
     opened: dict[UUID, dict[str, Any]] = {}
@@ -244,8 +245,8 @@ def _from_door(row: Row[Any]) -> Holding:
 _CONVERTED = frozenset({"origin", "status", "claims", "disputed"})
 
 
-def _own(caller: Caller) -> Select[Document, DocumentVersion]:
-    return _current(Document.subject_id.in_(reach(caller).subjects))
+def _own(caller: Caller, within: frozenset[Scope]) -> Select[Document, DocumentVersion]:
+    return _current(Document.subject_id.in_(reach(caller, within=within).subjects))
 
 
 def _current(wanted: ColumnElement[bool]) -> Select[Document, DocumentVersion]:

@@ -6,6 +6,7 @@ refused: whoever finds one could use it.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from starlette.requests import Request
 
@@ -14,21 +15,49 @@ from api.gateway.requests import Unreadable
 from api.web.pages import language_of
 from auth.apps.access import caller_of_token
 from auth.apps.proofs import Shown
-from auth.caller import Caller
-from auth.errors import AuthRefusal, CredentialsConflict, NonceRequired, ProofReplayed, TokenRefused
+from auth.caller import Caller, CallerKind
+from auth.errors import (
+    AuthRefusal,
+    CredentialsConflict,
+    MandateNotInForce,
+    NonceRequired,
+    ProofReplayed,
+    TokenRefused,
+)
 from auth.provider.login import STARTER
 from auth.provider.oidc import MAX_AGE_SECONDS
+from dossiers.proxies.granting import act_under
+from resolvers.connections import read_uuid
 from resolvers.context import House
+from resolvers.problems import BadInput
 
-REFUSED_TOKENS = (TokenRefused, NonceRequired, ProofReplayed)
-"""Answered 401 with a `challenge`."""
+MANDATE: Final = "motlan-mandate"
+"""The header that names by which mandate a request is made."""
+NOT_TAKEN = (CredentialsConflict, MandateNotInForce, TokenRefused, NonceRequired, ProofReplayed)
+"""What a request may be refused for before anything in it is read; `bad_credentials` is their face."""
 
 
-async def caller_from_request(house: House, request: Request, now: datetime) -> Caller:
+async def caller_from_request(house: House, request: Request, now: datetime, request_id: str) -> Caller:
     """Who asks, with what they may do as of now; ANONYMOUS when nobody is named.
 
-    Raises CredentialsConflict (400) and REFUSED_TOKENS (401).
+    With the header `Motlan-Mandate` they ask in the place of whoever granted it, and do nothing else in this request.
+
+    Raises NOT_TAKEN.
     """
+    caller = await _signed_in(house, request, now)
+    named = request.headers.getlist(MANDATE)
+    if not named:
+        return caller
+    if len(named) > 1 or caller.kind is not CallerKind.CITIZEN:
+        raise MandateNotInForce
+    try:
+        mandate = read_uuid(named[0], "Mandate")
+    except BadInput as unreadable:
+        raise MandateNotInForce from unreadable
+    return await act_under(house.database, caller, mandate, now, request_id)
+
+
+async def _signed_in(house: House, request: Request, now: datetime) -> Caller:
     secure = house.public_url.startswith("https://")
     if "authorization" not in request.headers and "dpop" not in request.headers:
         return await caller_from_cookie(house.database, request, now, secure=secure)
@@ -50,6 +79,8 @@ def bad_credentials(refused: AuthRefusal, house: House, now: datetime) -> Unread
     if isinstance(refused, CredentialsConflict):
         message = "Send a session cookie or an Authorization header, not both."
         return Unreadable(400, refused.code, message)
+    if isinstance(refused, MandateNotInForce):
+        return Unreadable(403, refused.code, "This mandate opens nothing, or no longer.")
     message = "Send an access token and a fresh DPoP proof for it."
     code = refused.code if isinstance(refused, NonceRequired) else TokenRefused.code
     return Unreadable(401, code, message, challenge(refused, house, now))

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
 ASKED: Final = ", ".join((
     "Authorization", "DPoP", "Content-Type", "Accept", "Accept-Language", "If-None-Match", "Range",
+    "Motlan-Mandate",
     "Tus-Resumable", "Upload-Length", "Upload-Metadata", "Upload-Offset", "Upload-Checksum", "X-HTTP-Method-Override",
 ))  # fmt: skip
 """Headers an app may send."""

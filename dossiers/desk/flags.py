@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from auth.caller import Caller
 from dossiers.case import Office, load_case, record_event, touch
-from dossiers.notices import notify
+from dossiers.notices import tell_filer
 from dossiers.parties import Filed
 from dossiers.records import Dossier, DossierEvent, DossierEvidence
 from dossiers.state import LIVE
@@ -20,7 +20,7 @@ FLAGGED = "evidence_revoked"
 async def reliant_dossiers(tx: Tx, document: UUID) -> list[Filed]:
     """Live dossiers with live evidence of the document. For the loops' role: it sees ids and nothing else."""
     found = await tx.execute(
-        select(Dossier.id, Dossier.filer_id)
+        select(Dossier.id, Dossier.filer_id, Dossier.applicant_id)
         .where(
             Dossier.status.in_(LIVE),
             Dossier.id.in_(
@@ -31,7 +31,7 @@ async def reliant_dossiers(tx: Tx, document: UUID) -> list[Filed]:
         )
         .order_by(Dossier.id)
     )
-    return [Filed(row.id, row.filer_id) for row in found]
+    return [Filed(row.id, row.filer_id, row.applicant_id) for row in found]
 
 
 async def flag_reliant(
@@ -50,7 +50,7 @@ async def flag_reliant(
         detail = {"document": str(document)}
         record_event(tx, case, FLAGGED, caller, now, requirement=row.requirement, detail=detail)
     touch(case)
-    await notify(tx, case.dossier.filer_id, FLAGGED, now, dossier=dossier)
+    await tell_filer(tx, case.dossier, FLAGGED, now)
     await outbox.put(tx, "dossier.status", {"dossier": str(dossier)}, now)
 
 

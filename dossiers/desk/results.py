@@ -13,7 +13,7 @@ from auth.caller import Caller
 from auth.errors import AccessDenied
 from auth.mandates import end_at_majority
 from auth.policy import Action, require
-from dossiers.case import Case, Office, load_case, move_case
+from dossiers.case import DEATH, Case, Office, load_case, move_case
 from dossiers.clock import local_day
 from dossiers.desk.citations import provision_of
 from dossiers.errors import EvidencePending, ResultRefused
@@ -23,6 +23,7 @@ from dossiers.filing import Change
 from dossiers.notices import notify, tell
 from dossiers.objects import object_of_paper
 from dossiers.parties import result_holder
+from dossiers.proxies.granting import end_at_death
 from dossiers.records import DossierResult
 from dossiers.state import Move
 from procedures.law import DocumentType
@@ -156,6 +157,8 @@ async def _issue(
         now,
     )
     await _register_newborn(tx, case, subject, claims, office)
+    if DEATH in claims and subject in case.parties.get("deceased", ()):
+        await end_at_death(tx, caller.actor, subject, case.dossier.id, now)
     return issued
 
 

@@ -17,7 +17,7 @@ from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, move_case, plan_case, record_event
 from dossiers.clock import due_date
 from dossiers.errors import AlreadyHeld, NothingToAsk
-from dossiers.notices import notify, tell
+from dossiers.notices import tell, tell_filer
 from dossiers.records import DossierAsk, DossierRequirement
 from dossiers.state import Move, Status, next_state, resume_state
 from procedures.law import ObjectKind, OutcomeClass, Requirement
@@ -145,7 +145,7 @@ async def record_refused_ask(
     record_event(tx, case, "refused_ask", caller, now, requirement=requirement)
     await ledger.record(tx, caller.actor, ask_entry(case, requirement, "dossier.refused_ask", "REFUSED"), now)
     params = {"requirement": requirement}
-    await notify(tx, case.dossier.filer_id, "refused_ask", now, dossier=dossier_id, params=params)
+    await tell_filer(tx, case.dossier, "refused_ask", now, params)
 
 
 async def open_supplement_asks(tx: Tx, case: Case) -> list[DossierAsk]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from auth.caller import Caller
-from auth.policy import Reach, reach
+from auth.policy import IN_FILINGS, Reach, reach
 from dossiers.records import DossierEvidence, DossierRequirement
 from procedures.law import Requirement
 from procedures.plan import Outcome, Reason
@@ -62,7 +62,7 @@ def face_of(
     it is agreed to, else without a word of what somebody else holds."""
     rows, outcome = tuple(evidence), Outcome(row.outcome)
     reason = Reason(row.reason, {key: str(value) for key, value in row.reason_params.items()})
-    within = reach(caller)
+    within = reach(caller, within=IN_FILINGS)
     agreed = tuple(one for one in rows if _is_told(one, within))
     if not _is_anothers(within, whose) or (rows and agreed == rows):
         return Face(outcome, reason, rows, warned=True)
@@ -73,7 +73,7 @@ def face_of(
 def gap_reason(caller: Caller, case: "Case", requirement: str, reason: Reason) -> Reason:
     """Why the caller has to bring something, without what it says of anything somebody else holds."""
     asked = case.requirement(requirement)
-    if not _is_anothers(reach(caller), case.subjects_of(asked.subject_role)):
+    if not _is_anothers(reach(caller, within=IN_FILINGS), case.subjects_of(asked.subject_role)):
         return reason
     return told_reason(asked, Outcome.SUPPLY, reason)
 

@@ -12,7 +12,7 @@ from auth.policy import Action, require
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch
 from dossiers.errors import LegalReasonUnfounded, LegalReasonUnknown, NothingToAsk
 from dossiers.evidence.asks import HELD, ask_entry, handed_over
-from dossiers.notices import notify
+from dossiers.notices import tell_filer
 from dossiers.records import DossierOverride, DossierRequirement
 from dossiers.state import Move, next_state
 from procedures.plan import Outcome
@@ -82,7 +82,7 @@ async def override_already_held(
     entry = ask_entry(case, override.requirement, "dossier.override", "OVERRIDDEN", article)
     await ledger.record(tx, caller.actor, entry, now)
     params = {"requirement": override.requirement, "legal_reason": override.legal_reason, "article": article}
-    await notify(tx, case.dossier.filer_id, "override", now, dossier=case.dossier.id, params=params)
+    await tell_filer(tx, case.dossier, "override", now, params)
     touch(case)
     return case.dossier.id
 

@@ -69,7 +69,7 @@ async def add_document(tx: Tx, caller: Caller, paper: Paper, office: Office, now
 
     Raises AlreadyHeld, TypeNotAccepted, ClaimsRefused, MoveNotAllowed and the vault's intake refusals.
     """
-    subject = paper.subject or caller.id
+    subject = paper.subject or caller.principal
     require(caller, Action.ADD_DOCUMENT, SubjectFacts(subject))
     if subject is None:
         raise Unauthenticated

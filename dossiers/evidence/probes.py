@@ -16,7 +16,7 @@ from connectors.registers import Answer, RegisterQuery, Registers
 from dossiers.case import Case, Office, load_case, plan_case, record_event, touch, write_plan
 from dossiers.evidence.asks import sync_asks
 from dossiers.evidence.pins import request_others
-from dossiers.notices import notify
+from dossiers.notices import tell_filer
 from dossiers.objects import object_of_claims
 from dossiers.records import Dossier, DossierEvidence, RegisterProbe
 from dossiers.state import Status
@@ -233,9 +233,7 @@ async def _heal(tx: Tx, caller: Caller, case: Case, planned: Mapping[str, Planne
             row.reason_params = {"database": kept.register or "", "article": kept.article or ""}
             record_event(tx, case, "healed", caller, now, requirement=row.requirement)
             params = {"requirement": row.requirement}
-            await notify(
-                tx, case.dossier.filer_id, "register_healed", now, dossier=case.dossier.id, params=params
-            )
+            await tell_filer(tx, case.dossier, "register_healed", now, params)
             continue
         now_planned = planned.get(row.requirement)
         if now_planned is not None and now_planned.outcome is Outcome.SUPPLY:

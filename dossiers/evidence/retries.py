@@ -25,9 +25,11 @@ async def waiting_dossiers(tx: Tx, now: datetime, limit: int) -> list[Filed]:
         .subquery()
     )
     found = await tx.execute(
-        select(Dossier.id, Dossier.filer_id).where(Dossier.id.in_(select(due.c.dossier_id)))
+        select(Dossier.id, Dossier.filer_id, Dossier.applicant_id).where(
+            Dossier.id.in_(select(due.c.dossier_id))
+        )
     )
-    return [Filed(row.id, row.filer_id) for row in found]
+    return [Filed(row.id, row.filer_id, row.applicant_id) for row in found]
 
 
 async def ask_again(

@@ -10,7 +10,7 @@ from dossiers.case import Office, load_case, move_case, record_event
 from dossiers.duties.erasures import demand_erasure
 from dossiers.evidence.asks import open_supplement_asks
 from dossiers.evidence.supplements import replan_reopened
-from dossiers.notices import notify
+from dossiers.notices import tell_filer
 from dossiers.records import Dossier
 from dossiers.state import LIVE, Move, Status, resume_state
 from procedures.reasons import Code
@@ -62,4 +62,4 @@ async def lose_basis(
     if case.status is not Status.SUPPLEMENT_REQUESTED:
         case.dossier.resume_status = resume_state(case.status)
         await move_case(tx, case, Move.ASK, caller, now, why="consent_withdrawn")
-    await notify(tx, case.dossier.filer_id, "basis_lost", now, dossier=dossier_id)
+    await tell_filer(tx, case.dossier, "basis_lost", now)

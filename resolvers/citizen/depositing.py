@@ -144,7 +144,7 @@ def sha256_from(text: str) -> bytes:
 
 
 def _announcement(context: Context, given: CreateUploadInput) -> Announcement:
-    subject = read_uuid(given.on_behalf_of, "Subject") if given.on_behalf_of else context.caller.id
+    subject = read_uuid(given.on_behalf_of, "Subject") if given.on_behalf_of else context.caller.principal
     if subject is None:
         raise BadInput("onBehalfOf")
     return Announcement(

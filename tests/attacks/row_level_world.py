@@ -22,6 +22,7 @@ from auth.records import (
     NumberTry,
     Officer,
     Passkey,
+    Proxy,
     RefreshToken,
     SeenProof,
     Session,
@@ -158,6 +159,14 @@ def people() -> list[Row]:
         row(LoginState),
         row(NumberTry, caller_id=ID["lan"], asking="party"),
         mandate("lan", "child"),
+        row(
+            Proxy,
+            grantor_id=ID["lan"],
+            to_index=b"hoa",
+            scope=["READ"],
+            granted_at=AT,
+            valid_until=AT + timedelta(days=9),
+        ),
     ]
 
 

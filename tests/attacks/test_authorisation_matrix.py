@@ -17,15 +17,33 @@ from tests.attacks.matrix.refused import refusals
 from tests.attacks.matrix.rows import HERE, VALUE, Scene, deeds, outcome, scenes
 from tests.attacks.matrix.selection import Ask, Seen, coordinates, is_leaf, payload_of
 from tests.attacks.matrix.stage import Print, Stage, open_stage
-from tests.attacks.matrix.world import CALLERS, NAMES, OF_PERMIT, Planted, secrets_of
+from tests.attacks.matrix.world import CALLERS, NAMES, OF_PERMIT, Planted, in_place_of_lan, secrets_of
 from tests.conftest import NewDatabase
 from vault.safe import Safe
 
 READS = scenes("public", "documents", "dossiers", "persons")
 DEEDS = deeds("mutations")
 REFUSALS = deeds("refusals", refused=True)
+ACQUAINTED = {
+    ("mandates", "owner"): frozenset({"stranger"}),
+    ("mandates", "stranger"): frozenset({"owner"}),
+    ("mandates", "spouse"): frozenset({"owner"}),
+}
+"""Whose name a scene tells whom: the two sides of a mandate know each other's."""
 RECORDED = {"ledger", "dossier_events", "number_tries"}
 """An attempt worth knowing of is written down, whatever came of it."""
+
+FILINGS = frozenset({"dossier asked", "dossier birth", "dossier done", "dossier draft", "dossier refused",
+    "dossier withdrawn", "myDossiers", "node Dossier"})  # fmt: skip
+PAPERS = frozenset({"document issued", "document own", "myDocuments", "node Document", "nodes"})
+BY_WORDS: Mapping[str, frozenset[str]] = {
+    "FILE": FILINGS,
+    "READ": PAPERS,
+    # Which consents there are; what is in the papers they are about is another word's.
+    "CONSENT": frozenset(),
+    "FILE READ CONSENT": FILINGS | PAPERS | {"filingPlan", "myConsents", "node Consent"},
+}
+"""Where Minh reads anything of Lan's, by the words of her mandate."""
 
 NEVER: Mapping[str, str] = {
     **dict.fromkeys(
@@ -121,7 +139,7 @@ async def test_each_caller_reads_what_the_table_says(stage: Stage, name: str) ->
         seen = ask.observe("Query", answer.data)
         wrong += wrong_cells(scene, ask, "Query", caller, seen, answer.codes)
         wrong += wrong_values(scene, ask, "Query", caller, seen, reading(stage.planted, name, caller))
-        wrong += leaks(stage.planted, caller, answer.text)
+        wrong += leaks(stage.planted, caller, answer.text, ACQUAINTED.get((name, caller), frozenset()))
     assert not wrong, "\n".join(wrong)
 
 
@@ -206,6 +224,27 @@ def missing(scene: Scene, act: Act, caller: str, coordinate: str, seen: Seen) ->
     return not holds(seen.get(coordinate, []), act.answers, coordinate)
 
 
+@pytest.mark.parametrize("words", BY_WORDS)
+async def test_a_mandate_shows_the_grantors_things_alone_and_each_word_its_own(
+    stage: Stage, words: str
+) -> None:
+    answers = {}
+    async with in_place_of_lan(stage.planted, words.split()) as mandate:
+        stage.face.mandate = mandate
+        try:
+            for name, ask in reads(stage.planted).items():
+                answers[name] = await stage.face.ask("stranger", ask.query)
+        finally:
+            stage.face.mandate = None
+    assert [name for name, answer in answers.items() if "MANDATE_NOT_IN_FORCE" in answer.codes] == []
+    hers = (*secrets_of("owner"), OF_PERMIT)
+    told = {name for name, answer in answers.items() if any(one in answer.text for one in hers)}
+    assert told == BY_WORDS[words]
+    # Nobody else's, Minh's own included.
+    leaked = {name: leaks(stage.planted, "owner", answer.text) for name, answer in answers.items()}
+    assert {name: found for name, found in leaked.items() if found} == {}
+
+
 def unsaid(scene: Scene, act: Act, caller: str) -> list[str]:
     """Leaves of types that only mutations answer, for which nobody has said what they hold."""
     return [
@@ -236,10 +275,11 @@ def all_secrets(planted: Planted) -> list[str]:
     ]
 
 
-def leaks(planted: Planted, caller: str, text: str) -> list[str]:
-    """Secrets of persons the caller is not and does not act for."""
+def leaks(planted: Planted, caller: str, text: str, known: frozenset[str] = frozenset()) -> list[str]:
+    """Secrets of persons the caller is not and does not act for, but for the names of `known`."""
     own = {caller, "child"} if caller == "guardian" else {caller}
     others = [secret for name in NAMES if name not in own for secret in secrets_of(name)]
+    others = [secret for secret in others if secret not in {NAMES[one] for one in known}]
     others += [] if caller == "owner" else [OF_PERMIT]
     return [f"{caller} reads {secret}" for secret in others if secret in text]
 

@@ -102,6 +102,8 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
     ),
     "officers": ("id", {"officer_a": {"officer_a"}, "officer_b": {"officer_b"}}),
     "mandates": ("actor_id", {"lan": {"lan"}}),
+    # Lan granted it to Hoa's number: both see it, Hoa before she accepts.
+    "proxies": ("grantor_id", {"lan": {"lan"}, "hoa": {"lan"}}),
     "dossiers": ("id", WITH_DOSSIER),
     "dossier_parties": ("dossier_id", WITH_DOSSIER),
     "dossier_requirements": ("dossier_id", WITH_DOSSIER),

@@ -41,6 +41,7 @@ OPAQUE: Final = frozenset(
         "erasure_requests.ended_by",
         *("passkeys.holder_id", "passkeys.model", "key_ceremonies.holder_id"),
         *("number_tries.caller_id", "changes.thing"),
+        *("proxies.actor_id", "proxies.ended_by"),
         # What an app was given a session for is kept a while longer than the session, to know a code used twice.
         "app_requests.session_id",
     }
@@ -54,6 +55,8 @@ LEADS: Final[dict[str, str]] = {
     "merged_into": "subjects.id",
     "document_id": "documents.id",
     "superseded_by": "documents.id",
+    "grantor_id": "subjects.id",
+    "proof_id": "documents.id",
     "version_id": "document_versions.id",
     "answered_by": "document_versions.id",
     "unfit_version": "document_versions.id",

@@ -7,6 +7,7 @@ allows: another owner, agency, procedure and paper each. Statements are counted 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from strawberry.dataloader import DataLoader
 
 from auth.caller import Caller, CallerKind, Role
-from auth.records import Mandate, Officer
+from auth.records import Mandate, Officer, Proxy
 from dossiers.records import (
     Dossier,
     DossierAsk,
@@ -118,6 +119,7 @@ CONNECTIONS: Mapping[str, str] = {
     "myDataUsage": "parent",
     "myNotices": "parent",
     "myProofs": "parent",
+    "mandates": "parent",
     "desk": "officer",
     "erasures": "officer",
     "procedures": "anonymous",
@@ -133,6 +135,7 @@ NESTED: Mapping[str, frozenset[str]] = {
     "accessRequests": frozenset({"ConsentNotice.text", "Claim.value"}),
     "myDataUsage": frozenset({"DataUsage.agency"}),
     "myProofs": frozenset({"Proof.title", "Proof.claims"}),
+    "mandates": frozenset({"Mandate.name"}),
     "erasures": frozenset({"Erasure.purpose", "Erasure.papers"}),
     "desk": frozenset({"Dossier.agency", "Override.requirement", "PlannedEvidence.claims"}),
 }
@@ -314,6 +317,7 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         *proofs,
         *usage,
         *told,
+        *authorised(parent, wards),
     ]
     async with owner.begin() as connection:
         for record, values in rows:
@@ -325,6 +329,24 @@ async def gather_crowd(face: Face, owner: AsyncEngine, safe: Safe) -> Crowd:
         papers,
         *([one[1]["id"] for one in some] for some in (consents, requests, shares, told)),
     )
+
+
+def authorised(grantor: UUID, actors: Iterable[UUID]) -> list["Row"]:
+    """Everybody was named, and accepted."""
+    until = AT + timedelta(days=9)
+    return [
+        row(
+            Proxy,
+            grantor_id=grantor,
+            to_index=one.bytes,
+            actor_id=one,
+            scope=["READ"],
+            granted_at=AT,
+            valid_until=until,
+            accepted_at=AT,
+        )
+        for one in actors
+    ]
 
 
 Row = tuple[type[Record], dict[str, Any]]

@@ -22,6 +22,7 @@ WITHOUT: Mapping[str, str] = {
     "dossiers.desk.flags.flag_reliant": "a loop's, in the filer's name, after a revocation the policy allowed",
     "dossiers.evidence.originals.settle_digitised": "the second half of a digitising that has asked",
     "dossiers.evidence.papers.take_into_dossier": "the second half of a deposit that has asked",
+    "dossiers.proxies.granting.act_under": "the mandate itself is the permission; the database shows it to its actor",
     "dossiers.evidence.probes.questions_of": "asks only for the caller's own subjects, each checked there",
     "dossiers.evidence.withdrawals.lose_basis": "follows a withdrawal the policy has allowed; takes rights away",
 }

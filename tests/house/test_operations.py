@@ -44,6 +44,7 @@ BOUNDED: Mapping[str, frozenset[str]] = {
     "fixed by the state table": frozenset({"Dossier.availableMoves"}),
     "at most as many as were asked for, a hundred": frozenset({"Query.nodes"}),
     "a few per account": frozenset({"Viewer.roles", "Viewer.wards", "Viewer.devices"}),
+    "the three words of a mandate": frozenset({"Mandate.scope"}),
     "the groups of notices": frozenset({"NotificationPreferences.quiet"}),
     "the fifty used last": frozenset({"Viewer.sessions"}),
     "at most ten": frozenset({"Viewer.passkeys"}),

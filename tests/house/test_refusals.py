@@ -108,7 +108,7 @@ def ill_worded(words: Mapping[str, tuple[str, str]]) -> list[str]:
 
 def told_codes(root: Path) -> tuple[set[str], list[str]]:
     """Notice codes the product gives, and where a code could not be read from the call."""
-    return _codes_of_calls(modules(root), {"notify", "tell"}, place=2)
+    return _codes_of_calls(modules(root), {"notify", "tell", "tell_filer"}, place=2)
 
 
 def reason_codes(root: Path) -> tuple[set[str], list[str]]:

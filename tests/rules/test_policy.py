@@ -3,11 +3,12 @@
 Y allowed, D visible and refused, N not found, U sign in first.
 """
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
 
-from auth.caller import ANONYMOUS, LOOP, Caller, CallerKind, Role
+from auth.caller import ANONYMOUS, LOOP, Caller, CallerKind, Delegation, Role, Scope
 from auth.errors import AccessDenied, NotFound, StepUpRequired, Unauthenticated
 from auth.policy import (
     RULES,
@@ -134,6 +135,9 @@ TABLE: list[tuple[Action, Facts, str]] = [
     (Action.REGISTER_NEWBORN, NOTHING, "U YYYY DDDDDDDD N"),
     (Action.RECOGNISE_GUARDIAN, NOTHING, "U YYYY DDDDDDDD N"),
     (Action.REVOKE_MANDATE, MANDATE, "U YYNN NNNNNNNN N"),
+    (Action.GRANT_MANDATE, NOTHING, "U YYYY DDDDDDDD N"),
+    (Action.ACCEPT_MANDATE, MANDATE, "U YYNN NNNNNNNN N"),
+    (Action.DECLINE_MANDATE, MANDATE, "U YYNN NNNNNNNN N"),
     (Action.VERIFY_DOCUMENT, NOTHING, "U DDDD YYYDDDYY N"),
     (Action.VERIFY_DOCUMENT, OPEN_SHARE, "U DDNN YYYDDDYY N"),
     (Action.VERIFY_DOCUMENT, AIMED_SHARE, "U DDNN NNNNNNYN N"),
@@ -223,9 +227,19 @@ BY_ONE_FACTOR = {
 
 
 def test_a_weak_sign_in_is_asked_to_step_up_for_everything_of_the_vault() -> None:
-    weak, sure = (Caller(CallerKind.CITIZEN, OWNER, acr=f"urn:vn:eid:tk2:xt{level}") for level in (1, 2))
+    weak, sure, surest = (
+        Caller(CallerKind.CITIZEN, OWNER, acr=f"urn:vn:eid:tk2:xt{level}") for level in (1, 2, 3)
+    )
     for action, facts, letters in TABLE:
         if letters.split()[1][0] != "Y":
+            continue
+        if action is Action.GRANT_MANDATE:
+            # To let somebody else in takes a face or a finger (standards.md §6).
+            require(surest, action, facts)
+            for short in (weak, sure):
+                with pytest.raises(StepUpRequired) as asked:
+                    require(short, action, facts)
+                assert asked.value.acr == "urn:vn:eid:tk2:xt3"
             continue
         require(sure, action, facts)
         if action in BY_ONE_FACTOR:
@@ -289,3 +303,45 @@ def test_lists_reach_exactly_ones_own_and_represented_subjects_or_ones_own_agenc
     assert reach(LOOP) == Reach()
     with pytest.raises(Unauthenticated):
         reach(ANONYMOUS)
+
+
+# Written by hand: what each word of a mandate lets an authorised person do, and nothing else.
+BY_WORD = {
+    Scope.FILE: """filingPlan openDossier dossier words profile answerSituations updateDossierForm declineReuse
+        submitDossier withdrawDossier objectToAsk answerSupplement createUpload sendUpload useUpload addDocument""",
+    Scope.READ: "document claims openDocument profile",
+    Scope.CONSENT: "consent accessRequests giveConsent withdrawConsent profile",
+}
+
+
+def authorised(*words: Scope) -> Caller:
+    mandate = Delegation(UUID(int=31), OWNER, frozenset(words), datetime(2026, 12, 1, tzinfo=UTC))
+    return Caller(CallerKind.CITIZEN, STRANGER, represented={OWNER: "proxy"}, delegation=mandate)
+
+
+@pytest.mark.parametrize("word", Scope)
+def test_an_authorised_person_does_what_their_mandate_says_and_nothing_else(word: Scope) -> None:
+    allowed = set(BY_WORD[word].split())
+    for action, facts, letters in TABLE:
+        if action is Action.READ_PROCEDURES or isinstance(facts, UploadFacts):
+            continue
+        if action in allowed and letters.split()[1][0] == "Y":
+            require(authorised(word), action, facts)
+        else:
+            with pytest.raises((AccessDenied, NotFound)):
+                require(authorised(word), action, facts)
+
+
+def test_an_authorised_persons_lists_hold_the_grantors_things_alone_and_only_by_their_word() -> None:
+    for word in Scope:
+        for within in Scope:
+            reached = reach(authorised(word), within=frozenset({within})).subjects
+            assert reached == (frozenset({OWNER}) if word is within else frozenset())
+        assert reach(authorised(word)) == Reach()
+
+
+def test_whoever_filed_for_somebody_sees_the_filing_no_more_once_they_act_for_them_no_more() -> None:
+    filed = DossierFacts(OWNER, STRANGER, AGENCY, submitted=True)
+    require(authorised(Scope.FILE), Action.READ_DOSSIER, filed)
+    with pytest.raises(NotFound):
+        require(CALLERS["stranger"], Action.READ_DOSSIER, filed)

@@ -14,7 +14,8 @@ from auth.caller import Caller
 from auth.errors import AccessDenied, NotFound
 from auth.facts import ConsentFacts
 from auth.mandates import LiveMandate, whole_mandate
-from auth.policy import Action, reach, require
+from auth.policy import IN_FILINGS, Action, reach, require
+from auth.proxies.granting import mandate_over
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
@@ -134,7 +135,7 @@ async def request_consent(tx: Tx, caller: Caller, request: Request, now: datetim
 
     A citizen may ask for a dossier they file (row-level security), an agency for itself. Raises AccessDenied.
     """
-    within = reach(caller)
+    within = reach(caller, within=IN_FILINGS)
     if not within.subjects and request.recipient_agency not in within.agencies:
         raise AccessDenied("recipient")
     if _by_subject(request.items).keys() != {request.subject}:
@@ -304,7 +305,7 @@ async def _give(tx: Tx, caller: Caller, row: Consent, terms: Terms, safe: Safe, 
     giver = terms.giver or caller.id
     if giver is not None and giver != row.subject_id:
         # Read in this very transaction: who the request was let in for may have come of age since.
-        terms = replace(terms, mandate=await whole_mandate(tx, giver, row.subject_id, now))
+        terms = replace(terms, mandate=await mandate_over(tx, caller, giver, row.subject_id, now))
     if not terms.agreements and _takes_two(caller, row, terms.mandate, now):
         raise ConsentShared
     row.given_by, row.given_at, row.valid_until = giver, now, terms.ends(now)

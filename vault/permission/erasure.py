@@ -15,7 +15,7 @@ from sqlalchemy import func, or_, select, update
 from auth.caller import Caller
 from auth.errors import NotFound
 from auth.facts import ConsentFacts
-from auth.policy import Action, reach, require
+from auth.policy import OF_CONSENTS, Action, reach, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
@@ -177,7 +177,8 @@ async def erasures_asked(tx: Tx, caller: Caller, after: UUID | None, first: int)
 async def erasures_of(tx: Tx, caller: Caller, consents: Collection[UUID]) -> dict[UUID, ErasureView]:
     """What came of the caller's own consents among these, by consent."""
     query = select(ErasureRequest).where(
-        ErasureRequest.consent_id.in_(consents), ErasureRequest.subject_id.in_(reach(caller).subjects)
+        ErasureRequest.consent_id.in_(consents),
+        ErasureRequest.subject_id.in_(reach(caller, within=OF_CONSENTS).subjects),
     )
     return {one.consent: one for one in await _view(tx, list(await tx.scalars(query)))}
 

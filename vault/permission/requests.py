@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from auth.caller import Caller
 from auth.errors import AccessDenied, NotFound
 from auth.facts import ConsentFacts
-from auth.policy import Action, reach, require
+from auth.policy import OF_CONSENTS, Action, reach, require
 from store import ledger
 from store.database import Tx
 from store.identifiers import new_id
@@ -161,7 +161,7 @@ async def my_access_requests(
 ) -> tuple[AccessView, ...]:
     """Requests of systems waiting for the caller's subjects, newest first. Lapsed ones are left out."""
     query = select(AccessRequest).where(
-        AccessRequest.subject_id.in_(reach(caller).subjects),
+        AccessRequest.subject_id.in_(reach(caller, within=OF_CONSENTS).subjects),
         AccessRequest.status == ConsentStatus.REQUESTED,
         AccessRequest.expires_at > now,
     )
@@ -176,7 +176,7 @@ async def access_requests_by_id(
 ) -> dict[UUID, AccessView]:
     """Requests about the caller's own subjects among these, answered ones too."""
     query = select(AccessRequest).where(
-        AccessRequest.id.in_(ids), AccessRequest.subject_id.in_(reach(caller).subjects)
+        AccessRequest.id.in_(ids), AccessRequest.subject_id.in_(reach(caller, within=OF_CONSENTS).subjects)
     )
     return {row.id: _view(row, now) for row in await tx.scalars(query)}
 

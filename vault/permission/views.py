@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, ScalarResult, and_, func, select, text
 from auth.caller import Caller
 from auth.errors import NotFound
 from auth.facts import ConsentFacts
-from auth.policy import Action, reach, require
+from auth.policy import OF_CONSENTS, Action, reach, require
 from store.database import Tx
 from vault.permission.agreement import agreed_side
 from vault.permission.limits import Limits
@@ -118,7 +118,9 @@ async def consents_by_id(
     tx: Tx, caller: Caller, ids: Collection[UUID], now: datetime
 ) -> dict[UUID, ConsentView]:
     """Consents and requests about the caller's own subjects among these, for batched reads."""
-    query = select(Consent).where(Consent.id.in_(ids), Consent.subject_id.in_(reach(caller).subjects))
+    query = select(Consent).where(
+        Consent.id.in_(ids), Consent.subject_id.in_(reach(caller, within=OF_CONSENTS).subjects)
+    )
     return {one.id: one for one in await _views(tx, await tx.scalars(query), now)}
 
 
@@ -141,7 +143,7 @@ async def happened(
     tx: Tx, caller: Caller, asked: Collection[Asked]
 ) -> dict[Asked, tuple[ConsentHappened, ...]]:
     """What happened to the caller's own consents among these, oldest first; nothing of any other."""
-    own = select(Consent.id).where(Consent.subject_id.in_(reach(caller).subjects))
+    own = select(Consent.id).where(Consent.subject_id.in_(reach(caller, within=OF_CONSENTS).subjects))
     found: dict[Asked, tuple[ConsentHappened, ...]] = {}
     for (after, first), alike in groupby(
         sorted(asked, key=_page_key), key=lambda one: (one.after, one.first)
@@ -247,7 +249,7 @@ async def _views(tx: Tx, rows: Iterable[Consent], now: datetime) -> tuple[Consen
 async def _page(
     tx: Tx, caller: Caller, after: UUID | None, first: int, wanted: ColumnElement[bool]
 ) -> ScalarResult[Consent]:
-    query = select(Consent).where(wanted, Consent.subject_id.in_(reach(caller).subjects))
+    query = select(Consent).where(wanted, Consent.subject_id.in_(reach(caller, within=OF_CONSENTS).subjects))
     if after is not None:
         query = query.where(Consent.id < after)
     return await tx.scalars(query.order_by(Consent.id.desc()).limit(first))

@@ -9,7 +9,7 @@ from uuid import uuid4
 from auth.signing import SigningKey
 from sandbox.phones.relay import Handset
 from tests.attacks.matrix.face import ORIGIN
-from tests.attacks.matrix.planted import AT, HALL, Values, erasure, has, like
+from tests.attacks.matrix.planted import AT, HALL, UNTIL, Values, erasure, has, like
 from tests.attacks.matrix.selection import Ask
 from tests.attacks.matrix.world import (
     DRAWING,
@@ -106,6 +106,7 @@ def _papers(planted: Planted) -> dict[str, Act]:
         "Export.expiresAt": has("T03:01"),
     }
     share = {"share": planted.id("Share", "anybody")}
+    offer = {"mandate": planted.id("Mandate", "offered")}
     return {
         "createUpload": _upload(planted, "owner"),
         "addDocument": Act(
@@ -197,6 +198,23 @@ def _papers(planted: Planted) -> dict[str, Act]:
             {"consent": planted.id("Consent", "owner"), "paused": True},
             {"Consent.id": planted.id("Consent", "owner"), "Consent.status": "PAUSED"},
         ),
+        "grantMandate": Act(
+            "grantMandate",
+            {"to": TODDLER, "scope": ["READ"], "until": UNTIL},
+            {
+                "Mandate.id": like(r"[\w-]+"),
+                "Mandate.granted": True,
+                "Mandate.scope": ["READ"],
+                "Mandate.status": "OFFERED",
+                "Mandate.grantedAt": AT,
+                "Mandate.until": UNTIL,
+            },
+        ),
+        "acceptMandate": Act(
+            "acceptMandate", offer, {"Mandate.id": offer["mandate"], "Mandate.acceptedAt": AT}
+        ),
+        "declineMandate": Act("declineMandate", offer, {"Mandate.status": "ENDED", "Mandate.granted": False}),
+        "revokeMandate": Act("revokeMandate", offer, {"Mandate.status": "ENDED", "Mandate.endedAt": AT}),
         "recogniseGuardian": Act(
             "recogniseGuardian",
             {"citizenId": TODDLER},

@@ -49,6 +49,8 @@ class Face:
     now: datetime
     client: httpx2.AsyncClient
     gate: Gate
+    mandate: str | None = None
+    """By which whoever asks does so in another's place."""
     secrets: dict[str, str] = field(default_factory=dict)
     grants: dict[str, str] = field(default_factory=dict)
     key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
@@ -60,7 +62,7 @@ class Face:
         self.grants[name] = token
 
     async def sign_in(self, name: str, kind: CallerKind, holder: UUID) -> None:
-        signed_in = SignedIn(kind, holder, "urn:vn:eid:tk2:xt2", self.now)
+        signed_in = SignedIn(kind, holder, "urn:vn:eid:tk2:xt3", self.now)
         async with self.house.database.writing(SIGN_IN) as tx:
             self.secrets[name] = await open_session(tx, signed_in, self.now)
 
@@ -71,6 +73,8 @@ class Face:
         if caller in self.grants:
             token = self.grants[caller]
             headers |= {"Authorization": f"DPoP {token}", "DPoP": self._proof(token)}
+        if self.mandate is not None:
+            headers["Motlan-Mandate"] = self.mandate
         sent = {"query": query, "variables": dict(variables or {})}
         response = await self.client.post(f"{ORIGIN}/graphql", json=sent, headers=headers)
         return Answer(response.text)

@@ -33,6 +33,7 @@ from tests.attacks.matrix.world import (
 
 Values = Mapping[str, Any]
 AT = "2026-11-23T03:00:00+00:00"
+UNTIL = "2026-12-23T03:00:00+00:00"
 DUE = "2026-12-03"
 """Seven working days on: 24 November is a holiday."""
 SLUG = "cap-giay-phep-xay-dung-nha-o-rieng-le"
@@ -337,6 +338,7 @@ def persons(planted: Planted, caller: str) -> Mapping[str, Values]:
         "onceOnly": _figures(planted, caller),
         "myDocuments": {**held, **_newest(planted, "documents", caller), **WHOLE_PAGE, **_terms(caller)},
         "myDossiers": {**_own_dossiers(planted, child), **WHOLE_PAGE, **_newest(planted, "dossiers", caller)},
+        "mandates": _mandates(planted, caller),
         "myConsents": {
             **held,
             **_consent(planted, consent),
@@ -436,7 +438,7 @@ def _session(planted: Planted, caller: str) -> Values:
     phone = {"Session.id": planted.id("Session", caller), "Session.app": PHONE} if caller == "owner" else {}
     return {
         "Session.id": like(r"[\w-]+"),
-        "Session.acr": "urn:vn:eid:tk2:xt2",
+        "Session.acr": "urn:vn:eid:tk2:xt3",
         "Session.openedAt": AT,
         "Session.seenAt": AT,
         "Session.expiresAt": "2026-11-23T15:00:00+00:00",
@@ -479,6 +481,30 @@ def _newest(planted: Planted, table: str, caller: str) -> Values:
         "PageInfo.startCursor": cursor(rows[0]),
         "PageInfo.endCursor": cursor(rows[-1]),
         f"{edge.get(table, 'Notice')}Edge.cursor": cursor(rows[-1]),
+    }
+
+
+def _mandates(planted: Planted, caller: str) -> Values:
+    """Both for Lan; the one each was named in for Minh and for Hoa."""
+    seen = {"owner": ("offered", "ended"), "stranger": ("ended",), "spouse": ("offered",)}.get(caller, ())
+    if not seen:
+        return WHOLE_PAGE
+    return {
+        **WHOLE_PAGE,
+        "PageInfo.startCursor": cursor(planted.mandates[seen[0]]),
+        "PageInfo.endCursor": cursor(planted.mandates[seen[-1]]),
+        "MandateEdge.cursor": cursor(planted.mandates[seen[-1]]),
+        "Mandate.id": planted.id("Mandate", seen[-1]),
+        "Mandate.granted": caller == "owner",
+        "Mandate.name": NAMES["stranger" if caller == "owner" else "owner"],
+        "Mandate.scope": ["READ"],
+        "Mandate.status": "OFFERED" if caller == "spouse" else "ENDED",
+        "Mandate.grantedAt": AT,
+        "Mandate.until": UNTIL,
+        "Mandate.acceptedAt": AT,
+        "Mandate.usedAt": AT,
+        "Mandate.endedAt": AT,
+        "Mandate.proof": planted.id("Document", "land"),
     }
 
 

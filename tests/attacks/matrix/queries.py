@@ -45,6 +45,7 @@ def reads(planted: Planted) -> Mapping[str, Ask]:
         asks[name] = Ask("changes", f'(first: 50, after: "{given}")')
     # With everything a dossier has, a larger page costs more than one operation may.
     asks["myDossiers"] = Ask("myDossiers", "(first: 15)")
+    asks["mandates"] = Ask("mandates", "(first: 20)")
     asks["accessRequests"] = Ask("accessRequests", "(first: 20)")
     return asks
 

@@ -6,7 +6,8 @@ an officer for each single role and software of its own that declared everything
 with all roles (foreign), and software that Lan let read her permit (reader).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -14,12 +15,12 @@ from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import LOOP, Caller, CallerKind, Role
 from auth.mandates import ParentEvidence, recognise_guardian
-from auth.records import Officer, Passkey, Session, System
+from auth.records import Officer, Passkey, Proxy, Session, System
 from auth.tries import Asking, note_try
 from connectors.web_push import Subscription
 from dossiers.access.requests import give_access, request_access, waiting_requests
@@ -166,6 +167,8 @@ class Planted:
     """Keys of each person's rows by table and person, newest first."""
     sessions: Mapping[str, UUID]
     erasures: Mapping[str, UUID]
+    mandates: Mapping[str, UUID]
+    """Of Lan: Minh's that ended, and one offered to Hoa."""
     passkeys: Mapping[str, UUID]
     proofs: Mapping[str, UUID]
     """Of phones, by person."""
@@ -191,6 +194,7 @@ class Planted:
             "AccessRequest": lambda: {"spouse": self.request.id, "asked": self.grants["spouse"]},
             "Session": lambda: self.sessions,
             "Erasure": lambda: self.erasures,
+            "Mandate": lambda: self.mandates,
             "Passkey": lambda: self.passkeys,
             "Proof": lambda: self.proofs,
             "Share": lambda: self.shares,
@@ -246,6 +250,7 @@ async def plant(
         papers=papers,
         consents=consents,
         erasures={"owner": await _erasure(owner, consents["owner"], now)},
+        mandates=await _mandates(place, owner, people, papers["land"].document),
         request=births[2],
         grants=grants,
         shares=shares,
@@ -258,6 +263,54 @@ async def plant(
         devices={"owner": await _device(place)},
         cursors=await _cursors(place, loops, people["owner"]),
     )
+
+
+async def _mandates(
+    place: World, owner: AsyncEngine, people: Mapping[str, UUID], paper: UUID
+) -> dict[str, UUID]:
+    """As granting, taking up, using and giving up would leave them."""
+    # Two of one moment are in no order yet.
+    made = dict(zip(("ended", "offered"), sorted((new_id(), new_id())), strict=True))
+    over = dict.fromkeys(("accepted_at", "used_at", "ended_at"), place.now)
+    for name, to, more in (
+        ("ended", "stranger", {"proof_id": paper, "actor_id": people["stranger"], **over}),
+        ("offered", "spouse", {}),
+    ):
+        values = {
+            "id": made[name],
+            "grantor_id": people["owner"],
+            "to_index": number_index(NUMBERS[to], place.safe),
+            "scope": ["READ"],
+            "granted_at": place.now,
+            "valid_until": place.now + timedelta(days=30),
+        }
+        async with owner.begin() as connection:
+            await connection.execute(insert(Proxy).values(**values, **more))
+    return made
+
+
+@asynccontextmanager
+async def in_place_of_lan(planted: Planted, scope: Sequence[str]) -> AsyncIterator[str]:
+    """The id of a mandate by which Minh acts for Lan at this moment, used before."""
+    place, made = planted.place, new_id()
+    values = {
+        "id": made,
+        "grantor_id": planted.people["owner"],
+        "to_index": b"",
+        "actor_id": planted.people["stranger"],
+        "scope": list(scope),
+        "granted_at": place.now,
+        "valid_until": place.now + timedelta(days=30),
+        "accepted_at": place.now,
+        "used_at": place.now,
+    }
+    async with place.owner.begin() as connection:
+        await connection.execute(insert(Proxy).values(**values))
+    try:
+        yield str(global_id("Mandate", made))
+    finally:
+        async with place.owner.begin() as connection:
+            await connection.execute(delete(Proxy).where(Proxy.id == made))
 
 
 async def _erasure(owner: AsyncEngine, consent: ConsentView, now: datetime) -> UUID:
