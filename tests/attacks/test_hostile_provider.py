@@ -63,6 +63,8 @@ class Liar:
         self.jwks: Callable[[], Response] | None = None
         self.asked_for_keys = 0
         self.redeemed: list[dict[str, str]] = []
+        self.pushed: list[dict[str, str]] = []
+        self.proofs: list[str | None] = []
 
     def app(self) -> Starlette:
         return Starlette(
@@ -70,6 +72,7 @@ class Liar:
                 Route("/.well-known/openid-configuration", self._metadata),
                 Route("/jwks.json", self._jwks),
                 Route("/token", self._token, methods=["POST"]),
+                Route("/pushed", self._pushed, methods=["POST"]),
             ]
         )
 
@@ -85,7 +88,13 @@ class Liar:
         self.asked_for_keys += 1
         return self.jwks() if self.jwks else JSONResponse({"keys": [self.key.as_dict(private=False)]})
 
+    async def _pushed(self, request: Request) -> Response:
+        async with request.form() as form:
+            self.pushed.append({name: str(value) for name, value in form.items()})
+        return JSONResponse({"request_uri": "urn:example:pushed", "expires_in": 60}, 201)
+
     async def _token(self, request: Request) -> Response:
+        self.proofs.append(request.headers.get("dpop"))
         async with request.form() as form:
             self.redeemed.append({name: str(value) for name, value in form.items()})
         assert self.answer is not None
@@ -133,6 +142,59 @@ async def test_the_secrets_of_a_sign_in_stay_home(liar: Liar, provider: Provider
     assert CHALLENGE.verifier not in url
     assert CHALLENGE.verifier not in repr(CHALLENGE)
     assert CHALLENGE.nonce not in repr(CHALLENGE)
+
+
+async def test_a_provider_that_asks_for_it_is_pushed_the_request_and_the_browser_sees_its_name_alone(
+    liar: Liar, provider: Provider
+) -> None:
+    liar.metadata["pushed_authorization_request_endpoint"] = f"{ISSUER}/pushed"
+    liar.metadata["dpop_signing_alg_values_supported"] = ["RS256", "ES256"]
+    url = await provider.authorization_url(CHALLENGE, "vi", NOW)
+    assert url.partition("?")[0] == f"{ISSUER}/authorize"
+    assert parse_qs(urlsplit(url).query) == {"client_id": [US], "request_uri": ["urn:example:pushed"]}
+    (pushed,) = liar.pushed
+    assert {
+        name: pushed[name] for name in ("client_id", "response_type", "scope", "ui_locales", "dpop_jkt")
+    } == {
+        "client_id": US,
+        "response_type": "code",
+        "scope": "openid",
+        "ui_locales": "vi",
+        "dpop_jkt": provider._key.public.kid,
+    }
+    assert (pushed["state"], pushed["nonce"]) == (CHALLENGE.state, CHALLENGE.nonce)
+    assert liar.proofs == []
+
+
+async def test_a_provider_that_takes_proofs_gets_one_of_our_key_and_once_more_with_its_nonce(
+    liar: Liar, provider: Provider
+) -> None:
+    assert (await identify(liar, provider)).external_id == "someone"
+    assert liar.proofs == [None]
+    liar.metadata["dpop_signing_alg_values_supported"] = ["ES256"]
+    proving = Provider(provider.client, provider._http)
+    nonces = iter(["first", "second"])
+
+    def asks(verifier: str) -> Response:
+        token = {"id_token": liar.id_token(nonce=CHALLENGE.nonce)}
+        if (nonce := next(nonces, None)) is None:
+            return JSONResponse(token)
+        return JSONResponse({"error": "use_dpop_nonce"}, 400, {"DPoP-Nonce": nonce})
+
+    liar.answer = asks
+    # Who asks for a nonce twice over has us ask for ever: once more is all.
+    with pytest.raises(SignInFailed, match="response"):
+        await proving.identify("code", CHALLENGE, NOW)
+    assert (await proving.identify("code", CHALLENGE, NOW)).external_id == "someone"
+    key = ECKey.import_key(dict(proving._key.public.jwk))
+    proofs = [jwt.decode(str(one), key, algorithms=["ES256"]) for one in liar.proofs[1:]]
+    public = {name: key.as_dict(private=False)[name] for name in ("kty", "crv", "x", "y")}
+    assert [one.header for one in proofs] == [{"alg": "ES256", "typ": "dpop+jwt", "jwk": public}] * 3
+    assert [(one.claims["htm"], one.claims["htu"], one.claims["iat"]) for one in proofs] == [
+        ("POST", f"{ISSUER}/token", T)
+    ] * 3
+    assert [one.claims.get("nonce") for one in proofs] == [None, "first", "first"]
+    assert len({one.claims["jti"] for one in proofs}) == 3
 
 
 @pytest.mark.parametrize(

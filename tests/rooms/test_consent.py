@@ -8,13 +8,15 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from auth.caller import ANONYMOUS, Caller, CallerKind
 from auth.errors import AccessDenied, NotFound, Unauthenticated
 from auth.tokens import CONSENT_RECEIPT
-from store.database import Database
+from store import ledger
+from store.database import Actor, Database, Tx
 from store.embedded import Servers
 from store.identifiers import new_id
 from tests.vaults import LAND, PARCEL, PURPOSE, World, item_of, make_safe, make_world, words_for
@@ -38,6 +40,8 @@ from vault.permission.consent import (
 )
 from vault.permission.notice import CONSENT_LASTS, Item, notice
 from vault.permission.receipt import principal
+from vault.permission.state import REQUEST_LASTS
+from vault.permission.waiting import count_waiting
 
 
 @pytest.fixture
@@ -222,6 +226,23 @@ async def test_a_request_left_lying_lapses(world: World) -> None:
     assert (await answer(world, world.other, asked, item, late - timedelta(seconds=1))).receipt
 
 
+async def test_what_waits_for_an_answer_is_counted_until_it_lapses(world: World) -> None:
+    paper = await world.deposit(world.other, Deposit(world.lan, LAND, Origin.SELF, PARCEL))
+    for _ in range(3):
+        await ask(world, await world.dossier(parties=(world.mai, world.lan)), item_of(paper))
+    late = world.now + REQUEST_LASTS
+    moment = timedelta(microseconds=1)
+    for caller, at, most, expected in (
+        (world.other, world.now, 10, 3),
+        (world.other, world.now, 2, 2),
+        (world.other, late - moment, 10, 3),
+        (world.other, late, 10, 0),
+        (world.citizen, world.now, 10, 0),
+    ):
+        async with world.database.reading(caller.actor) as tx:
+            assert await count_waiting(tx, caller, most, at) == expected
+
+
 async def test_withdrawing_ends_it_once_and_names_the_purpose_it_served(world: World) -> None:
     paper, dossier = await world.paper(), await world.dossier()
     given = await world.consent(dossier, item_of(paper))
@@ -235,6 +256,24 @@ async def test_withdrawing_ends_it_once_and_names_the_purpose_it_served(world: W
     assert [row["kind"] for row in lines].count("consent.withdrawn") == 1
     events = await world.rows("consent_events", "ledger_id")
     assert [(row["state"], row["ledger_id"]) for row in events][-1] == ("Withdrawn", lines[-1]["id"])
+
+
+async def test_a_withdrawal_stands_in_its_row_before_its_line_is_numbered(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disclosure whose line comes after that of the withdrawal must have found the row changed."""
+    reliance = await world.relied_on()
+    record, found = ledger.record, []
+
+    async def looked(tx: Tx, actor: Actor, entry: ledger.Entry, now: datetime) -> int:
+        with tx.no_autoflush:
+            found.append(await tx.scalar(text("SELECT status FROM consents")))
+        return await record(tx, actor, entry, now)
+
+    monkeypatch.setattr(ledger, "record", looked)
+    async with world.database.writing(world.citizen.actor) as tx:
+        await withdraw_consent(tx, world.citizen, reliance.consent, world.now)
+    assert found == [ConsentStatus.WITHDRAWN]
 
 
 async def test_nobody_else_withdraws(world: World) -> None:

@@ -272,11 +272,14 @@ async def test_the_record_has_every_field_and_the_receipt_is_over_it(world: Worl
         "supersedes": None,
     }
     (information,) = record["pii_information"]
-    assert (information["pii_type"], information["version"], information["sensitive"]) == (
-        relied.held.type,
-        str(relied.held.version),
-        False,
-    )
+    assert {name: information[name] for name in information if name != "claims"} == {
+        "pii_type": relied.held.type,
+        "doc": str(relied.held.document),
+        "version": str(relied.held.version),
+        "register": None,
+        "whole": False,
+        "sensitive": False,
+    }
     assert {one["pii_type"] for one in information["claims"]} == relied.held.claims
     evidence = record["evidence"]
     assert (evidence["method"], evidence["acr"], evidence["locale"]) == ("portal", world.citizen.acr, "vi")
@@ -370,15 +373,16 @@ async def test_terms_planted_in_a_row_of_before_count_for_nothing(world: World) 
 
 async def test_a_consent_of_somebody_elses_row_is_not_honoured(world: World) -> None:
     relied = await limited(world, Limits())
-    await world.run("ALTER TABLE consents DISABLE TRIGGER keep_consent")
+    await world.run("ALTER TABLE consents DISABLE TRIGGER USER")
     try:
         await world.run("UPDATE consents SET subject_id = :other", other=world.lan)
         assert await fault(world, relied, subject=world.lan) is ConsentFault.RECEIPT
     finally:
-        await world.run("ALTER TABLE consents ENABLE TRIGGER keep_consent")
+        await world.run("ALTER TABLE consents ENABLE TRIGGER USER")
 
 
 async def test_a_history_is_its_persons_alone_and_pages_without_overlap(world: World) -> None:
+    other = await limited(world, Limits())
     relied = await limited(world, Limits())
     await read(world, relied)
     whole, first = Asked(relied.consent, None, 10), Asked(relied.consent, None, 1)
@@ -388,5 +392,12 @@ async def test_a_history_is_its_persons_alone_and_pages_without_overlap(world: W
     async with world.database.reading(world.citizen.actor) as tx:
         found = await happened(tx, world.citizen, [whole, first])
         assert found[first] == found[whole][:1]
+        each = [Asked(one.consent, None, 1) for one in (other, relied)]
+        assert {
+            one.consent: len(lines) for one, lines in (await happened(tx, world.citizen, each)).items()
+        } == {
+            other.consent: 1,
+            relied.consent: 1,
+        }
         rest = Asked(relied.consent, found[first][0].id, 10)
         assert (await happened(tx, world.citizen, [rest]))[rest] == found[whole][1:]

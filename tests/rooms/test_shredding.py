@@ -277,6 +277,24 @@ async def test_with_the_main_database_restored_too_the_list_kept_elsewhere_does_
     assert written["destroyed_at"] is not None
 
 
+async def test_a_filing_that_a_restore_brought_back_does_not_hold_it_up(
+    household: Household, owning: Database, work: Database, keys_owner: AsyncEngine
+) -> None:
+    world = household.world
+    keys = await copied(keys_owner, "subject_keys")
+    await destroy(household, owning, work, Somebody(world.mai, world.citizen))
+    async with owning.reading(OWNER) as tx:
+        kept = await shredded(tx)
+    for table in ("shreddings", "ledger"):
+        await world.run(f"DELETE FROM {table}")
+    await restored(keys_owner, "subject_keys", keys)
+    await world.dossier()
+    assert await replay(owning, work, household.safe.keys, kept, world.now) == [world.mai]
+    with pytest.raises(SubjectShredded):
+        async with household.safe.keys.opened(world.mai):
+            pytest.fail("opened")
+
+
 async def test_an_order_nobody_carried_out_is_by_the_replay(
     household: Household, owning: Database, work: Database
 ) -> None:

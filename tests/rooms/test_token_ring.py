@@ -118,6 +118,18 @@ class TestWrapping:
                 wrapper.wrap_key(one)
         session.close()
 
+    def test_a_key_does_its_own_work_and_no_other(self, place: Place) -> None:
+        TokenRing(place)
+        work = {"motlan-root": {"ENCRYPT", "DECRYPT"}, "motlan-index": {"SIGN"}}
+        each = ("ENCRYPT", "DECRYPT", "SIGN", "VERIFY", "WRAP", "UNWRAP", "DERIVE")
+        token = pkcs11.lib(str(place.module)).get_token(token_label=place.token)
+        with token.open() as session:
+            found = {
+                one[Attribute.LABEL].partition(":")[0]: {name for name in each if one[Attribute[name]]}
+                for one in session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY})
+            }
+        assert found == work
+
     def test_a_key_that_could_leave_is_not_taken(self, place: Place) -> None:
         session = pkcs11.lib(str(place.module)).get_token(token_label=place.token)
         with session.open(rw=True, user_pin=place.pin) as opened:

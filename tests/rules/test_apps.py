@@ -1,9 +1,16 @@
 """Registered apps: whose addresses may get a code, and what an operator's file must look like."""
 
+from uuid import UUID
+
 import pytest
 
+from auth.apps.access import Gate
+from auth.apps.proofs import Nonces
 from auth.apps.registry import App, Apps, read_apps
+from auth.apps.requests import read_wish
 from auth.errors import AppRefused
+from auth.signing import SigningKey
+from auth.tokens import Tokens
 
 
 def app(*uris: str, app_id: str = "motlan-mobile", name: str = "Một Lần") -> App:
@@ -74,3 +81,49 @@ def test_a_file_out_of_shape_is_refused(given: object) -> None:
 def test_a_file_in_shape_is_read() -> None:
     entry = {"id": "abc", "name": "x", "redirectUris": ["https://x.vn/"]}
     assert read_apps([entry]) == (App("abc", "x", frozenset({"https://x.vn/"})),)
+
+
+def test_an_app_knows_a_person_by_the_name_it_always_knew_them_by_and_no_other_app_does() -> None:
+    tokens = Tokens("https://kho.example.gov.vn", SigningKey.generate())
+    gate = Gate(tokens, Nonces(b"n"), audience="https://kho.example.gov.vn/graphql", secret=b"pairwise")
+    # HMAC-SHA-256 of "motlan-mobile", a zero byte and the identifier: its first half, by another program.
+    assert gate.pairwise("motlan-mobile", UUID(int=7)) == "pw:7zk9BvMzz0PbdnMzQw24MA"
+    names = {gate.pairwise(client, UUID(int=number)) for client in ("a", "b") for number in (1, 2)}
+    assert len(names) == 4
+
+
+ASKED = {
+    "redirect_uri": "vn.example.app:/back",
+    "response_type": "code",
+    "code_challenge_method": "S256",
+    "code_challenge": "A" * 43,
+    "state": "s",
+}
+KEY, OTHER = "A" * 43, "E" + "A" * 42
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [(None, 300), ("0", 0), ("299", 299), ("301", 300), ("9" * 9, 300)]
+)
+def test_an_app_may_ask_for_a_younger_sign_in_never_for_an_older(asked: str | None, seconds: int) -> None:
+    given = ASKED if asked is None else ASKED | {"max_age": asked}
+    assert read_wish(app("vn.example.app:/back"), given, None).max_age_seconds == seconds
+
+
+@pytest.mark.parametrize("asked", ["", "-1", "1.5", "٣", "9" * 10, "1e3"])
+def test_an_age_that_is_no_number_is_refused(asked: str) -> None:
+    with pytest.raises(AppRefused):
+        read_wish(app("vn.example.app:/back"), ASKED | {"max_age": asked}, None)
+
+
+@pytest.mark.parametrize(
+    ("named", "proven", "bound"),
+    [(None, None, None), (KEY, None, KEY), (None, KEY, KEY), (KEY, KEY, KEY)],
+)
+def test_a_request_is_bound_to_the_key_it_names_or_proves(
+    named: str | None, proven: str | None, bound: str | None
+) -> None:
+    given = ASKED if named is None else ASKED | {"dpop_jkt": named}
+    assert read_wish(app("vn.example.app:/back"), given, proven).thumbprint == bound
+    with pytest.raises(AppRefused):
+        read_wish(app("vn.example.app:/back"), ASKED | {"dpop_jkt": KEY}, OTHER)

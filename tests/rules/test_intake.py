@@ -41,6 +41,13 @@ async def test_honest_files_pass_however_they_are_cut(media_type: str, content: 
     await judge(intake.inspection(media_type, len(content)), content, step)
 
 
+@pytest.mark.parametrize("place", range(8))
+async def test_a_picture_with_another_signature_is_none(place: int) -> None:
+    bent = bytearray(png())
+    bent[place] ^= 1
+    assert await fault_of(intake.inspection(PNG, len(bent)), bytes(bent)) is UploadFault.CONTENT
+
+
 async def test_a_picture_may_end_with_a_comment_that_says_nothing() -> None:
     empty = b"\xff\xfe\x00\x02"
     await judge(JpegInspection(), jpeg()[:-2] + empty + b"\xff\xd9")
@@ -209,6 +216,24 @@ def dynamic_form(document: pikepdf.Pdf) -> None:
     document.Root.AcroForm = Dictionary(Fields=Array(), XFA=document.make_stream(b"<xdp:xdp/>"))
 
 
+def played(kind: str) -> Callable[[pikepdf.Pdf], None]:
+    """A film, a sound or a model to be played where it stands."""
+
+    def play(document: pikepdf.Pdf) -> None:
+        annotate(document, Dictionary(Subtype=Name(f"/{kind}")))
+
+    play.__name__ = kind
+    return play
+
+
+def acting(kind: str) -> Callable[[pikepdf.Pdf], None]:
+    def act(document: pikepdf.Pdf) -> None:
+        annotate(document, Dictionary(Subtype=Name.Link, A=Dictionary(S=Name(f"/{kind}"))))
+
+    act.__name__ = f"on_a_click_{kind}"
+    return act
+
+
 def annotate(document: pikepdf.Pdf, annotation: Dictionary) -> None:
     annotation.Type, annotation.Rect = Name.Annot, Array([0, 0, 9, 9])
     document.pages[0].obj.Annots = Array([document.make_indirect(annotation)])
@@ -249,6 +274,16 @@ def signature_field(document: pikepdf.Pdf) -> None:
 HARMLESS = (web_link, opening_page, signature_field)
 
 PACKED: dict[str, Any] = {"object_stream_mode": pikepdf.ObjectStreamMode.generate}
+
+
+@pytest.mark.parametrize("kind", ["Screen", "3D", "Movie", "Sound"])
+async def test_a_held_pdf_that_plays_is_refused(kind: str) -> None:
+    assert await fault_of(intake.inspection(PDF, 1), pdf(played(kind))) is UploadFault.ACTIVE_CONTENT
+
+
+@pytest.mark.parametrize("kind", ["Movie", "Sound", "GoToR", "RichMediaExecute"])
+async def test_a_held_pdf_that_acts_on_a_click_is_refused(kind: str) -> None:
+    assert await fault_of(intake.inspection(PDF, 1), pdf(acting(kind))) is UploadFault.ACTIVE_CONTENT
 
 
 @pytest.mark.parametrize("change", ACTIVE)

@@ -345,3 +345,7 @@ def test_whoever_filed_for_somebody_sees_the_filing_no_more_once_they_act_for_th
     require(authorised(Scope.FILE), Action.READ_DOSSIER, filed)
     with pytest.raises(NotFound):
         require(CALLERS["stranger"], Action.READ_DOSSIER, filed)
+
+
+def test_whence_somebody_calls_stands_in_no_log() -> None:
+    assert "203.0.113" not in repr(Caller(CallerKind.CITIZEN, UUID(int=1), address="203.0.113.7"))

@@ -15,7 +15,7 @@ from vault.errors import ProofFault as F
 from vault.errors import ProofRefused
 from vault.proofs import cose
 from vault.proofs.judging import Listed, When, judge_attestation
-from vault.proofs.status_list import CWT_TYP, ENTRIES, Standing, list_payload, look_up, pack
+from vault.proofs.status_list import CWT_TYP, ENTRIES, Standing, list_claims, list_payload, look_up, pack
 
 ISS = Issuer()
 SOUND = ISS.attestation()
@@ -46,6 +46,17 @@ def test_the_drafts_short_lists_are_read_and_written_to_the_byte(
     with pytest.raises(ProofRefused) as refused:
         look_up(octets, bits, len(expected))
     assert refused.value.fault is F.INDEX_OUT_OF_BOUNDS
+
+
+def test_a_list_names_its_bits_itself_and_where_the_others_are() -> None:
+    assert list_claims(b"\xfb\xff", LIST) == {"bits": 2, "lst": "-_8", "aggregation_uri": LIST}
+    assert list_payload(LIST, 7, 9, b"\xfb", LIST) == {
+        2: LIST,
+        6: 7,
+        4: 9,
+        65534: 3600,
+        65533: {"bits": 2, "lst": b"\xfb", "aggregation_uri": LIST},
+    }
 
 
 def test_the_drafts_list_of_a_million_is_written_to_the_byte() -> None:

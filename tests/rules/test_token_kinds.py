@@ -40,6 +40,7 @@ TABLE = {
     "id-token": Said("JWT", 3600, SIGN_IN),
     "untyped-id-token": Said(None, 3600, SIGN_IN),
     "consent-receipt": Said("consent-receipt+jwt", RECEIPT, ISSUED),
+    "consent-agreement": Said("consent-agreement+jwt", 30 * DAY, ISSUED | {"said_sha256"}),
     "share-receipt": Said("share-receipt+jwt", RECEIPT, ISSUED),
     "register-answer": Said("register-answer+jwt", 600, ISSUED),
     "content-ticket": Said("content-ticket+jwt", 60, ISSUED | {"doc"}),
