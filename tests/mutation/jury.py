@@ -15,14 +15,16 @@ from tests.mutation.recording import ROOT, Recording
 from tests.mutation.running import KILLED, SURVIVED, TIMED_OUT, UNREACHED, Verdict
 
 QUICK: Final = ("tests/rules/", "tests/house/")
-BUDGETS: Final = ((QUICK, 30.0), (("tests/rooms/",), 60.0), (("tests/flows/", "tests/attacks/"), 60.0))
+BUDGETS: Final = ((QUICK, 30.0), (("tests/rooms/",), 90.0), (("tests/flows/", "tests/attacks/"), 60.0))
 """By suite, the quick ones first: for how many recorded seconds of tests a mutant is asked."""
 OF_A_SLOW_FILE: Final = 2
 """How many tests of a slow file are asked of what is run at import, where nobody knows who would mind."""
+QUICK_SECONDS: Final = 0.5
+"""What is quicker than this is asked as the quick suite is."""
 OF_EVERY_MODULE: Final = (
     "tests/rules/test_refusal_codes.py",
-    "tests/rules/test_exports.py",
     "tests/rules/test_lasting_values.py",
+    "tests/rules/test_exports.py",
     "tests/rooms/test_store_migrate.py::test_migrated_main_schema_equals_the_records",
     "tests/rooms/test_store_migrate.py::test_migrated_keys_schema_equals_the_records",
 )
@@ -65,21 +67,23 @@ class Jury:
         return without is not None and without.outcome == SURVIVED
 
     def _asked(self, mutant: Mutant, tests: list[str]) -> Verdict:
-        """By the bench, or, what it cannot take, by processes that import the mutant: the quick tests in one."""
+        """By the bench, or, what it cannot take, by processes that import the mutant, the quickest tests first."""
         if not tests:
             return Verdict(UNREACHED)
-        verdict = (
-            self.bench.judge(mutant, tests, self._patience(tests))
-            if mutant.in_function or mutant.path in PROGRAMS
-            else None
-        )
-        if verdict is not None:
-            return verdict
-        quick = [one for one in tests if one.startswith(QUICK)]
-        verdict = running.judge(mutant, quick, self._patience(quick), self.kept)
-        if verdict.outcome in (KILLED, TIMED_OUT) or quick == tests:
-            return verdict
-        return running.judge(mutant, tests[len(quick) :], self._patience(tests), self.kept)
+        at_import = mutant.path not in PROGRAMS and is_run_at_import(mutant, self.recording)
+        held = None if at_import else self.bench.judge(mutant, tests, self._patience(tests))
+        if held is not None:
+            return held
+        verdict = Verdict(UNREACHED)
+        quickest = [one for one in tests if one.startswith(OF_EVERY_MODULE[:2])]
+        quick = [one for one in tests if one.startswith(QUICK) and one not in quickest]
+        slow = [one for one in tests if not one.startswith(QUICK)]
+        for part in (quickest, quick, slow):
+            if part:
+                verdict = running.judge(mutant, part, self._patience(part), self.kept)
+                if verdict.outcome in (KILLED, TIMED_OUT):
+                    break
+        return verdict
 
     def _patience(self, tests: Sequence[str]) -> float:
         recorded = sum(self.recording.seconds.get(one, 0.0) for one in tests)
@@ -90,10 +94,10 @@ def candidates(mutant: Mutant, recording: Recording) -> list[str]:
     """Of each suite as many as its budget allows: the quickest of every file, then the second of every file."""
     if mutant.path in PROGRAMS:
         found = recording.tests_of(PROGRAMS[mutant.path])
-    elif mutant.in_function:
-        found = recording.tests(mutant.path, mutant.first_line, mutant.last_line)
-    else:
+    elif is_run_at_import(mutant, recording):
         found = _minding(mutant.path, recording)
+    else:
+        found = recording.tests(mutant.path, mutant.first_line, mutant.last_line)
     asked: list[str] = []
     share = 1.0 if mutant.in_function else 0.5
     for suite, seconds in BUDGETS:
@@ -103,16 +107,22 @@ def candidates(mutant: Mutant, recording: Recording) -> list[str]:
     return asked
 
 
+def is_run_at_import(mutant: Mutant, recording: Recording) -> bool:
+    where = (mutant.path, mutant.first_line, mutant.last_line)
+    return not mutant.in_function or (recording.is_run_at_import(*where) and not recording.tests(*where))
+
+
 def _minding(path: str, recording: Recording) -> list[str]:
     """Of what is run at import: tests that look at every module, then those of files that import this one, then of
     files that run it."""
     naming = {one for one in recording.every_file() if path in imported(one)}
-    found = [one for one in recording.seconds if one.startswith(OF_EVERY_MODULE)]
+    found = [one for name in OF_EVERY_MODULE for one in recording.seconds if one.startswith(name)]
     for files in (naming, recording.running(path) - naming):
         tests: list[str] = []
         for file in files:
             of_file = recording.of_file(file)
-            tests += of_file if file.startswith(QUICK) else of_file[:OF_A_SLOW_FILE]
+            quick = [one for one in of_file if recording.seconds[one] < QUICK_SECONDS]
+            tests += of_file if file.startswith(QUICK) else quick or of_file[:OF_A_SLOW_FILE]
         found += recording.quickest(tests)
     return list(dict.fromkeys(found))
 

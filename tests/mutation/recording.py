@@ -26,6 +26,11 @@ class Recording:
         file = self.lines.get(path, {})
         return self.quickest({test for line in range(first, last + 1) for test in file.get(line, ())} - {""})
 
+    def is_run_at_import(self, path: str, first: int, last: int) -> bool:
+        """By a function called when a module is made, as those are that make other functions."""
+        file = self.lines.get(path, {})
+        return any("" in file.get(line, ()) for line in range(first, last + 1))
+
     def tests_of(self, path: str) -> list[str]:
         """Tests that ran any line of the file, quickest first."""
         return self.quickest(_all(self.lines.get(path, {})))
