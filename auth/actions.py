@@ -81,6 +81,8 @@ class Action(StrEnum):
     OVERRIDE_ALREADY_HELD = "overrideAlreadyHeld"
     OPEN_EVIDENCE = "openEvidence"
     DIGITISE_DOCUMENT = "digitiseDocument"
+    PREPARE_ASSISTED = "prepareAssisted"
+    CONFIRM_ASSISTED = "confirmAssisted"
     MARK_ORIGINAL_SEEN = "markOriginalSeen"
     APPROVE_DOSSIER = "approveDossier"
     RETURN_RESULT = "returnResult"

@@ -32,6 +32,7 @@ GUESSABLE: Final[dict[str, Allowance]] = {
     "requestAccess": Allowance(300, 60),
     "recogniseGuardian": Allowance(10, 3_600),
     "identifySubject": Allowance(30, 900),
+    "confirmAssisted": Allowance(30, 900),
     "/verify": Allowance(60, 60),
 }
 """Every field and address that says whether a secret was right. docs/operations.md names the same figures."""

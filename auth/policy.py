@@ -218,6 +218,18 @@ def _officer(*kinds: type[object], roles: frozenset[Role] = frozenset(Role)) -> 
     return rule
 
 
+def _clerk(*kinds: type[object]) -> Rule:
+    """An officer of flesh and blood at the counter: a system sees nobody sign."""
+    officer = _officer(*kinds, roles=_RECEIVE)
+
+    def rule(caller: Caller, facts: Facts) -> None:
+        officer(caller, facts)
+        if caller.scope is not None:
+            raise AccessDenied("not_a_person")
+
+    return rule
+
+
 def _system(*kinds: type[object]) -> Rule:
     """An agency's system: a person at a desk works on dossiers, where the law says what is read."""
     officer = _officer(*kinds, roles=_DESK)
@@ -346,6 +358,8 @@ RULES: Mapping[Action, Rule] = {
     Action.OVERRIDE_ALREADY_HELD: _officer(DossierFacts, roles=_RECEIVE),
     Action.OPEN_EVIDENCE: _officer(DossierFacts, ConsentFacts, roles=_APPRAISE),
     Action.DIGITISE_DOCUMENT: _officer(SubjectFacts, DossierFacts, roles=_RECEIVE),
+    Action.PREPARE_ASSISTED: _clerk(_NOBODY_IN_PARTICULAR, ConsentFacts),
+    Action.CONFIRM_ASSISTED: _clerk(_NOBODY_IN_PARTICULAR, ConsentFacts),
     Action.MARK_ORIGINAL_SEEN: _officer(DossierFacts, roles=_RECEIVE),
     Action.APPROVE_DOSSIER: _officer(DossierFacts, DocumentFacts, roles=_APPROVE),
     Action.RETURN_RESULT: _officer(DossierFacts, roles=_APPROVE),

@@ -285,6 +285,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     vault.ConsentStale: _consent_stale,
     vault.ConsentSettled: _refused,
     vault.ConsentShared: _refused,
+    vault.SheetRefused: _refused,
     vault.ConsentMissing: _refused,
     vault.DisclosureBusy: _try_again,
     vault.ShareRefused: _refused,

@@ -21,7 +21,7 @@ from resolvers.citizen import depositing, exporting, filing, sharing, usage, war
 from resolvers.citizen import mandates as proxies
 from resolvers.connections import MAX_PAGE, read_uuid, split_id
 from resolvers.context import AppInfo
-from resolvers.desk import moves, papers
+from resolvers.desk import assisting, moves, papers
 from resolvers.indicators import once_only as promises
 from resolvers.node import Node
 from resolvers.phones import api_info as about
@@ -165,6 +165,12 @@ class Mutation:
     override_already_held: moves.DeskPayload = strawberry.mutation(resolver=moves.override_already_held)
     open_evidence: papers.OpenEvidencePayload = strawberry.mutation(resolver=papers.open_evidence)
     identify_subject: papers.IdentifySubjectPayload = strawberry.mutation(resolver=papers.identify_subject)
+    prepare_assisted: assisting.PrepareAssistedPayload = strawberry.mutation(
+        resolver=assisting.prepare_assisted
+    )
+    confirm_assisted: assisting.ConfirmAssistedPayload = strawberry.mutation(
+        resolver=assisting.confirm_assisted
+    )
     mark_original_seen: moves.DeskPayload = strawberry.mutation(resolver=papers.mark_original_seen)
     digitise_document: papers.DigitiseDocumentPayload = strawberry.mutation(resolver=papers.digitise_document)
     approve_dossier: moves.DeskPayload = strawberry.mutation(resolver=moves.approve_dossier)

@@ -46,6 +46,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Không thể ghi người này vào vai trò đã chọn. Vui lòng kiểm tra số định danh.",
         "That person cannot take this role. Please check the identification number.",
     ),
+    "SHEET_REFUSED": (
+        "Không xác nhận được phiếu này: mã không đúng, đã hết hạn, đã dùng, hoặc chính bạn là người nhập.",
+        "This sheet cannot be confirmed: its code is wrong, lapsed or used, or it was you who typed it.",
+    ),
     "CONSENT_SHARED": (
         "Trẻ từ đủ 7 tuổi phải cùng đồng ý với người đại diện. Nơi đề nghị cần nêu trong một hồ sơ.",
         "A child of seven and more must agree as well as its parent. Let it be asked for in a dossier.",
@@ -288,6 +292,10 @@ NOTICES: dict[str, tuple[str, str]] = {
     "access_requested": (
         "Có hồ sơ cần bạn đồng ý cho dùng giấy tờ của bạn.",
         "A dossier needs your agreement to use your documents.",
+    ),
+    "agreed_at_counter": (
+        "Sự đồng ý của bạn, ký trên phiếu tại quầy, đã được ghi nhận. Bạn có thể rút lại bất cứ lúc nào.",
+        "Your agreement, signed on a sheet at the counter, was recorded. You can take it back at any time.",
     ),
     "agreement_awaited": (
         "Một người đã đồng ý cho dùng giấy tờ của trẻ; còn chờ người kia, trẻ hoặc người đại diện.",

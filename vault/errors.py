@@ -216,6 +216,16 @@ class ConsentShared(Exception):
     code: ClassVar[str] = "CONSENT_SHARED"
 
 
+class SheetRefused(Exception):
+    """A sheet signed at a counter is not taken. `fault`: `lapsed`, `used`, `same_officer`, `digest`."""
+
+    code: ClassVar[str] = "SHEET_REFUSED"
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(fault)
+        self.fault = fault
+
+
 class ConsentFault(StrEnum):
     """Why nothing may be disclosed: codes for the ledger. Which paper or claim it was stays unsaid."""
 

@@ -11,10 +11,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ForeignKey,
-    ForeignKeyConstraint,
-    Identity,
     Index,
-    SmallInteger,
     UniqueConstraint,
 )
 from sqlalchemy import text as sql_text
@@ -233,6 +230,25 @@ class ConsentEvent(Record):
     ledger_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class AssistedSheet(Record):
+    """One request typed at a counter for somebody without a phone, until another officer has it in hand, signed."""
+
+    __tablename__ = "assisted_sheets"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    consent_id: Mapped[UUID] = mapped_column(ForeignKey("consents.id"), index=True)
+    agency_id: Mapped[UUID]
+    typed_by: Mapped[UUID]
+    language: Mapped[str]
+    notice_sha256: Mapped[str]
+    code_index: Mapped[bytes] = mapped_column(unique=True)
+    made_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    confirmed_by: Mapped[UUID | None]
+    confirmed_at: Mapped[datetime | None]
+    signed_sha256: Mapped[str | None]
+
+
 class ErasureRequest(Record):
     """What a recipient is asked to erase of what it was handed under one consent, and what it answered."""
 
@@ -291,45 +307,6 @@ class ShareOpening(Record):
     officer_id: Mapped[UUID] = mapped_column(primary_key=True)
     wrong_tries: Mapped[int] = mapped_column(default=0)
     opened_at: Mapped[datetime | None]
-
-
-class Attestation(Record):
-    """A proof somebody carries away over one version of a paper: where it stands on which list, not what it says."""
-
-    __tablename__ = "attestations"
-    __table_args__ = (
-        UniqueConstraint("list", "place"),
-        Index("attestations_subject_id_id_idx", "subject_id", sql_text("id DESC")),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    subject_id: Mapped[UUID]
-    document_id: Mapped[UUID] = mapped_column(ForeignKey("documents.id"), index=True)
-    version_id: Mapped[UUID] = mapped_column(ForeignKey("document_versions.id"))
-    form: Mapped[str]
-    claims: Mapped[list[str]]
-    list: Mapped[int]
-    place: Mapped[int]
-    created_at: Mapped[datetime]
-    expires_at: Mapped[datetime]
-    withdrawn_at: Mapped[datetime | None]
-
-
-class StandingChange(Record):
-    """From when on a proof stood how (`vault.proofs.status_list.Standing`). Written by a trigger alone."""
-
-    __tablename__ = "standing_changes"
-    __table_args__ = (
-        ForeignKeyConstraint(["list", "place"], ["attestations.list", "attestations.place"]),
-        Index("standing_changes_list_idx", "list", "at"),
-        Index("standing_changes_place_idx", "list", "place", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    list: Mapped[int]
-    place: Mapped[int]
-    standing: Mapped[int] = mapped_column(SmallInteger)
-    at: Mapped[datetime]
 
 
 class AccessRequest(Record):

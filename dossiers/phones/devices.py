@@ -43,7 +43,11 @@ class NoticeGroup(StrEnum):
 
 GROUPS: Final = {
     **dict.fromkeys(
-        ("party_named", "access_requested", "access_asked", "agreement_awaited"), NoticeGroup.REQUESTS
+        (
+            *("party_named", "access_requested", "access_asked"),
+            *("agreement_awaited", "agreed_at_counter"),
+        ),
+        NoticeGroup.REQUESTS,
     ),
     **dict.fromkeys(
         (

@@ -59,9 +59,10 @@ from store.records import (
     Record,
     SubjectHead,
 )
+from vault.issuing.records import Attestation, StandingChange
 from vault.records import (
     AccessRequest,
-    Attestation,
+    AssistedSheet,
     Consent,
     ConsentEvent,
     ConsentUse,
@@ -72,7 +73,6 @@ from vault.records import (
     Share,
     ShareOpening,
     Shredding,
-    StandingChange,
     Subject,
     SubjectObject,
     Upload,
@@ -242,6 +242,15 @@ def consents() -> list[Row]:
         row(ConsentEvent, consent_id=ID["given"], state="Given"),
         row(ConsentEvent, consent_id=ID["requested"], state="Requested"),
         row(ConsentUse, consent_id=ID["given"], uses=1),
+        row(
+            AssistedSheet,
+            consent_id=ID["requested"],
+            agency_id=ID["agency_a"],
+            typed_by=ID["officer_a"],
+            language="vi",
+            code_index=bytes(32),
+            expires_at=AT + timedelta(hours=8),
+        ),
         row(
             ErasureRequest,
             consent_id=ID["given"],

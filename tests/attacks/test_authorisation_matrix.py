@@ -56,6 +56,7 @@ NEVER: Mapping[str, str] = {
         ),
         "nothing is deprecated today",
     ),
+    "AccessRequest.agreedBy": "no child of seven is asked anything in these scenes",
     "OpenedEvidence.logIndex": "a line is sealed after the answer: `Dossier.openings` has it then",
     **{
         f"{problem}.{one}": "said of refusals that need no more than their code"

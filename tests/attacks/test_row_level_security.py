@@ -86,6 +86,7 @@ EXPECTED: dict[str, tuple[str, Seen]] = {
         "consent_id",
         {"lan": {"given"}, "hoa": {"requested"}, "officer_a": {"given", "requested"}},
     ),
+    "assisted_sheets": ("consent_id", {"officer_a": {"requested"}}),
     "consent_uses": ("consent_id", {"lan": {"given"}, "officer_a": {"given"}}),
     "erasure_requests": ("subject_id", {"lan": {"lan"}, "officer_a": {"lan"}}),
     "shares": ("subject_id", {"lan": {"lan"}}),

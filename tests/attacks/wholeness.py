@@ -39,6 +39,7 @@ OPAQUE: Final = frozenset(
             "sessions.holder_id",
         ),
         "erasure_requests.ended_by",
+        *("assisted_sheets.typed_by", "assisted_sheets.confirmed_by"),
         *("passkeys.holder_id", "passkeys.model", "key_ceremonies.holder_id"),
         *("number_tries.caller_id", "changes.thing"),
         *("proxies.actor_id", "proxies.ended_by"),

@@ -36,8 +36,12 @@ RECORD = """query($id: ID!) { node(id: $id) { ... on Consent {
 class Family:
     """A parent's filing for a child of eight, whose school report the agency holds already."""
 
-    def __init__(self, stage: Stage, parent: Person, child: Person, officer: Person, draft: Facts) -> None:
-        self.stage, self.parent, self.child, self.officer, self.draft = stage, parent, child, officer, draft
+    def __init__(
+        self, stage: Stage, people: tuple[Person, Person], desk: tuple[str, Person], draft: Facts
+    ) -> None:
+        self.stage, self.draft = stage, draft
+        self.parent, self.child = people
+        self.where, self.officer = desk
 
     async def asked(self, person: Person) -> Facts:
         (edge,) = (await person.ask(ASKED))["accessRequests"]["edges"]
@@ -60,7 +64,7 @@ async def family(stage: Stage) -> Family:
     await digitise(officer, CHILD, "hoc-ba", {"person.full_name@student": "x"})
     parties = [{"role": "child", "subject": ward["subject"]}]
     draft = await fill(parent, await open_dossier(parent, SCHOOL, where, parties=parties))
-    return Family(stage, parent, child, officer, draft)
+    return Family(stage, (parent, child), (where, officer), draft)
 
 
 async def test_a_parents_word_alone_files_nothing_of_a_child_of_eight(family: Family) -> None:
@@ -111,6 +115,21 @@ async def test_the_record_signs_both_words_whoever_was_first(family: Family, fir
     giver = """SELECT count(*) FROM consents c
         JOIN mandates m ON (c.given_by, c.subject_id) = (m.actor_id, m.subject_id)"""
     assert await rows(family.stage, giver) == [(1,)]
+
+
+async def test_a_child_without_an_account_signs_at_the_counter(family: Family) -> None:
+    await give(family.parent, await family.asked(family.parent))
+    typist = await family.stage.officer(f"{family.where}.tiep-nhan")
+    met = await typist.act("identifySubject", "subject", citizenId=number_of(CHILD))
+    made = await typist.act("prepareAssisted", "sheet { code }", subject=met["subject"])
+    given = {"code": made["sheet"]["code"], "signedSha256": "c" * 64}
+    done = await family.officer.act("confirmAssisted", "confirmation { status }", **given)
+    assert done["confirmation"]["status"] == "GIVEN"
+    (consent,) = await consents(family.child)
+    record = (await family.child.ask(RECORD, id=consent["id"]))["node"]["record"]
+    assert [(one["side"], one["acr"]) for one in record["events"]][1] == ("CHILD", "signed-sheet")
+    assert record["on_behalf"]["basis"] == "GUARDIAN"
+    assert record["evidence"]["counter"]["signed_sha256"] == "c" * 64
 
 
 async def test_a_word_counts_no_more_once_the_right_to_speak_for_the_child_has_ended(family: Family) -> None:

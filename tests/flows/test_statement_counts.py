@@ -44,9 +44,10 @@ from tests.conftest import NOW, NewDatabase
 from tests.filings import LAWS, FakeRegisters
 from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
+from vault.issuing.records import Attestation
 from vault.notes import Note, write_note
 from vault.permission.notice import Item
-from vault.records import Attestation, Consent, ErasureRequest, Share
+from vault.records import Consent, ErasureRequest, Share
 from vault.safe import Safe
 from vault.subjects import PERSON, Profile, enrol
 

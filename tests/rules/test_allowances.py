@@ -62,6 +62,7 @@ def test_no_allowance_is_beyond_what_the_documents_say() -> None:
     assert {what: (one.at_once, one.seconds) for what, one in (GUESSABLE | DEAR).items()} == {
         "verifyDocument": (30, 60),
         "identifySubject": (30, 900),
+        "confirmAssisted": (30, 900),
         "recogniseGuardian": (10, 3_600),
         "requestAccess": (300, 60),
         "/verify": (60, 60),

@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, select
 
 from store.database import Tx
 from vault.export.papers import Told
+from vault.issuing.records import Attestation
 from vault.permission.views import uses_of, view
-from vault.records import AccessRequest, Attestation, Consent, ConsentEvent, ErasureRequest, Share, Upload
+from vault.records import AccessRequest, Consent, ConsentEvent, ErasureRequest, Share, Upload
 
 R = TypeVar("R", Consent, AccessRequest, Attestation, Share, Upload)
 

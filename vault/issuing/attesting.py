@@ -26,6 +26,7 @@ from store.identifiers import new_id
 from vault.errors import AttestationRefused, ClaimUnknown, DocumentNotUsable
 from vault.holding import Origin, Status
 from vault.issuing import standings
+from vault.issuing.records import Attestation
 from vault.opening import open_claims, open_content
 from vault.proofs import attestation, selective
 from vault.proofs.attestation import Statement
@@ -33,7 +34,7 @@ from vault.proofs.notary import CREDENTIAL_LIFE, LONGEST_ATTESTED, VAULT_CODE
 from vault.proofs.printing import Square, square_of
 from vault.proofs.stamping import ID_BYTES, stamped
 from vault.proofs.status_list import StatusRef
-from vault.records import Attestation, Document, DocumentVersion
+from vault.records import Document, DocumentVersion
 from vault.safe import Safe
 from vault.sealing.keys import VersionKey
 

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from auth.jws.kinds import STATUS_LIST
 from store.database import Tx
+from vault.issuing.records import Attestation
 from vault.proofs import cose
 from vault.proofs.notary import Notary
 from vault.proofs.status_list import (
@@ -20,7 +21,6 @@ from vault.proofs.status_list import (
     list_payload,
     pack,
 )
-from vault.records import Attestation
 
 TRIES = 6
 """Places drawn on one list before a new one is begun. At half full, one proof in sixty-four begins it early."""

@@ -13,7 +13,8 @@ from auth.facts import SubjectFacts
 from auth.policy import Action, reach, require
 from store import ledger
 from store.database import Tx
-from vault.records import Attestation, Document
+from vault.issuing.records import Attestation
+from vault.records import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,14 @@ is held: the order of the log is the order in which permission was given, used a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import AccessDenied, NotFound
 from auth.facts import ConsentFacts
-from auth.mandates import LiveMandate, whole_mandate
+from auth.mandates import LiveMandate, standing_of, whole_mandate
 from auth.policy import IN_FILINGS, Action, reach, require
 from auth.proxies.granting import mandate_over
 from store import ledger
@@ -21,9 +21,10 @@ from store.database import Tx
 from store.identifiers import new_id
 from vault.errors import ConsentSettled, ConsentShared, ConsentStale
 from vault.permission.agreement import Agreement, Side, keep_agreement, kept_agreement
+from vault.permission.decisions import Acceptance, Decision, Request, Signed
 from vault.permission.limits import Limits
-from vault.permission.notice import Item, Notice, Words, notice
-from vault.permission.receipt import SCHEMA_VERSION, Terms, frozen_terms, sign_receipt
+from vault.permission.notice import Item, Notice, notice
+from vault.permission.receipt import SCHEMA_VERSION, SHEET, Counter, Terms, frozen_terms, sign_receipt
 from vault.permission.state import ConsentStatus, Event, moved
 from vault.permission.views import (
     ConsentState,
@@ -48,7 +49,9 @@ __all__ = [
     "ConsentView",
     "Decision",
     "Request",
+    "Signed",
     "accept_consent",
+    "confirm_assisted",
     "consent",
     "consents_by_id",
     "consents_for",
@@ -60,47 +63,6 @@ __all__ = [
     "request_consent",
     "withdraw_consent",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the caller agrees to, for themself and those they act for: one purpose, one recipient, one notice.
-
-    `purpose` and `purpose_ref` are the caller's room's own words and id (a procedure and a dossier).
-    `notice_sha256` is the hash of the notice the person was shown, in their language. `requirements`: what the items
-    are for, in the caller's room's words.
-    """
-
-    recipient_agency: UUID
-    purpose: str
-    purpose_ref: UUID | None
-    items: tuple[Item, ...]
-    words: Words
-    notice_sha256: str
-    limits: Limits = field(default_factory=Limits)
-    requirements: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What somebody else is asked to agree to, about themself: all `items` are of `subject`."""
-
-    subject: UUID
-    recipient_agency: UUID
-    purpose: str
-    purpose_ref: UUID | None
-    items: tuple[Item, ...]
-    words: Words
-    requirements: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Acceptance:
-    """The answer yes to a request, with the words it was shown in, in the caller's language."""
-
-    request: UUID
-    words: Words
-    notice_sha256: str
 
 
 async def give_consent(
@@ -159,18 +121,62 @@ async def accept_consent(
     ConsentStale.
     """
     row = await _locked(tx, caller, acceptance.request, Action.GIVE_CONSENT)
+    if caller.id is None:
+        raise NotFound
+    said = _Said(acceptance, caller.id, caller.language, row.subject_id in caller.shared)
+    return await _accept(tx, caller, row, said, safe, now)
+
+
+async def confirm_assisted(
+    tx: Tx, caller: Caller, acceptance: Acceptance, signed: Signed, safe: Safe, now: datetime
+) -> ConsentView:
+    """The person's own yes on a sheet they signed at a counter, confirmed by the officer who has it in hand.
+
+    The person agrees, nobody in their place: of a child of seven and more it is the child's word. Raises NotFound,
+    AccessDenied, ConsentSettled, ConsentStale.
+    """
+    row = await _locked(tx, caller, acceptance.request, Action.CONFIRM_ASSISTED)
+    standing = await standing_of(tx, row.subject_id, now)
+    shared = row.subject_id in standing.shared
+    said = _Said(acceptance, row.subject_id, signed.language, shared, signed.counter)
+    return await _accept(tx, caller, row, said, safe, now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A yes, as it was said: by whom, in what language, whether another must say it too, and at what counter."""
+
+    acceptance: Acceptance
+    by: UUID
+    language: str
+    shared: bool
+    counter: Counter | None = None
+
+
+async def _accept(
+    tx: Tx, caller: Caller, row: Consent, said: _Said, safe: Safe, now: datetime
+) -> ConsentView:
     _check(row, Event.GIVEN, now)
-    shown = notice(items_of(row), acceptance.words, caller.language)
-    _check_notice(shown, acceptance.notice_sha256)
-    terms = Terms(acceptance.words, Limits(), tuple(row.terms.get("requirement_ids", ())))
-    if row.subject_id in caller.shared:
-        word = _word(caller, row.subject_id, shown, now)
+    words = said.acceptance.words
+    shown = notice(items_of(row), words, said.language)
+    _check_notice(shown, said.acceptance.notice_sha256)
+    terms = Terms(
+        words,
+        Limits(),
+        tuple(row.terms.get("requirement_ids", ())),
+        giver=said.by,
+        counter=said.counter,
+    )
+    if said.shared:
+        side = Side.CHILD if said.by == row.subject_id else Side.REPRESENTATIVE
+        acr = caller.acr if said.counter is None else SHEET
+        word = Agreement(said.by, side, now, acr, said.language, shown.sha256, shown.text)
         other = await _other_word(tx, row, word, safe, now)
         if other is None:
             return await _agree(tx, caller, row, word, safe)
         terms = _of_both(terms, row, (other, word), safe)
     # The words that count are those the giver read, not those the asker previewed.
-    row.language, row.notice_sha256, row.notice_text = caller.language, shown.sha256, shown.text
+    row.language, row.notice_sha256, row.notice_text = said.language, shown.sha256, shown.text
     await _give(tx, caller, row, terms, safe, now)
     return view(row, now)
 
@@ -265,13 +271,6 @@ def _row(
         schema_version=SCHEMA_VERSION,
         terms={"requirement_ids": sorted(set(asked.requirements))},
     )
-
-
-def _word(caller: Caller, subject: UUID, shown: Notice, now: datetime) -> Agreement:
-    if caller.id is None:
-        raise NotFound
-    side = Side.CHILD if caller.id == subject else Side.REPRESENTATIVE
-    return Agreement(caller.id, side, now, caller.acr, caller.language, shown.sha256, shown.text)
 
 
 async def _other_word(tx: Tx, row: Consent, word: Agreement, safe: Safe, now: datetime) -> Agreement | None:

@@ -28,6 +28,25 @@ from vault.safe import Safe
 FIRST: Final = "vn-27560/1"
 SCHEMA_VERSION: Final = "vn-27560/2"
 METHOD: Final = "portal"
+SHEET: Final = "signed-sheet"
+ASSISTED: Final = "ASSISTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """How somebody without a phone agreed: who typed, who had the signed sheet in hand, the digest of its scan."""
+
+    typed_by: UUID
+    confirmed_by: UUID
+    signed_sha256: str
+
+    def told(self, recipient: UUID, safe: Safe) -> dict[str, str]:
+        """As the record tells of it: the officers by pseudonyms."""
+        return {
+            "typed_by": principal(self.typed_by, recipient, safe),
+            "confirmed_by": principal(self.confirmed_by, recipient, safe),
+            "signed_sha256": self.signed_sha256,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +63,7 @@ class Terms:
     mandate: LiveMandate | None = None
     agreements: tuple[dict[str, Any], ...] = ()
     giver: UUID | None = None
+    counter: Counter | None = None
 
     def ends(self, given_at: datetime) -> datetime:
         """A consent lasts no longer than the right of whoever gave it: a guardian's ends the day the ward is of age
@@ -72,13 +92,16 @@ def frozen_terms(consent: Consent, terms: Terms, caller: Caller, safe: Safe) -> 
         "limits": terms.limits.to_json(),
         "requirement_ids": sorted(set(terms.requirements)),
         "evidence": {
-            "method": METHOD,
+            "method": METHOD if terms.counter is None else SHEET,
             "acr": caller.acr,
             "notice_sha256": consent.notice_sha256,
             "locale": consent.language,
             "ip_hash": safe.keys.index("address", caller.address).hex() if caller.address else None,
+            "counter": terms.counter.told(consent.recipient_agency, safe)
+            if terms.counter is not None
+            else None,
         },
-        "on_behalf": _on_behalf(consent, terms.mandate, safe),
+        "on_behalf": _on_behalf(consent, terms, safe),
         "agreements": list(terms.agreements),
     }
 
@@ -164,7 +187,11 @@ def sign_receipt(consent: Consent, caller: Caller, safe: Safe) -> str:
         "purpose": consent.purpose,
         "record_sha256": _digest(consent),
         "notice_sha256": consent.notice_sha256,
-        "evidence": {"method": METHOD, "acr": caller.acr, "locale": consent.language},
+        "evidence": {
+            "method": consent.terms["evidence"]["method"],
+            "acr": caller.acr,
+            "locale": consent.language,
+        },
     }
     if consent.terms["on_behalf"] is not None:
         claims["on_behalf"] = consent.terms["on_behalf"]
@@ -272,11 +299,12 @@ def _retention(consent: Consent, limits: dict[str, Any]) -> str:
     return life if limits["data_life_from"] == "reading" else _lasts(consent, limits)
 
 
-def _on_behalf(consent: Consent, mandate: LiveMandate | None, safe: Safe) -> dict[str, Any] | None:
-    """Who agreed in the person's place, by a pseudonym of their own, by what right, proven by what, until when; None
-    when it was the person."""
+def _on_behalf(consent: Consent, terms: Terms, safe: Safe) -> dict[str, Any] | None:
+    """Who agreed in the person's place, by a pseudonym of their own, by what right, proven by what, until when; who
+    typed for a person that signed; None when it was the person alone."""
+    mandate, counter = terms.mandate, terms.counter
     if consent.given_by is None or consent.given_by == consent.subject_id:
-        return None
+        return _assisted(consent, counter, safe) if counter is not None else None
     if mandate is None or mandate.subject != consent.subject_id:
         raise ValueError("nobody agrees in another's place without a mandate")
     return {
@@ -289,9 +317,22 @@ def _on_behalf(consent: Consent, mandate: LiveMandate | None, safe: Safe) -> dic
     }
 
 
+def _assisted(consent: Consent, counter: Counter, safe: Safe) -> dict[str, Any]:
+    return {
+        "actor": principal(counter.typed_by, consent.recipient_agency, safe),
+        "basis": ASSISTED,
+        "relation": "officer",
+        "proof_doc": f"sheet:{counter.signed_sha256}",
+        "scope": [str(consent.id)],
+        "until": None,
+    }
+
+
 def _is_actor(consent: Consent, safe: Safe) -> bool:
     """Whether the row names as the giver whom the signed record names."""
     acting, said = consent.given_by != consent.subject_id, consent.terms["on_behalf"]
+    if said is not None and said["basis"] == ASSISTED:
+        return not acting
     if consent.given_by is None or acting is (said is None):
         return False
     return not acting or said["actor"] == principal(consent.given_by, consent.recipient_agency, safe)

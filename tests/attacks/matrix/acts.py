@@ -354,6 +354,21 @@ def _desk(planted: Planted) -> dict[str, Act]:
             {"citizenId": NUMBERS["owner"]},
             {"IdentifySubjectPayload.subject": planted.id("Subject", "owner")},
         ),
+        "prepareAssisted": Act(
+            "prepareAssisted",
+            {"subject": planted.id("Subject", "spouse")},
+            {
+                "AssistedSheet.code": like("[A-Z2-7]{16}"),
+                "AssistedSheet.text": has("Purpose: Birth registration", f"Recipient: {HALL}"),
+                "AssistedSheet.sha256": like("[0-9a-f]{64}"),
+                "AssistedSheet.expiresAt": like(".+"),
+            },
+        ),
+        "confirmAssisted": Act(
+            "confirmAssisted",
+            {"code": planted.codes["sheet"], "signedSha256": "a" * 64},
+            {"AssistedConfirmation.status": "GIVEN"},
+        ),
         "digitiseDocument": _digitising(planted),
         # Its land certificate is asked for again under an override: for any other filing it is held.
         "digitiseDocument dossier": _digitising(planted, dossier=planted.id("Dossier", "asked")),

@@ -24,6 +24,7 @@ from auth.records import Officer, Passkey, Proxy, Session, System
 from auth.tries import Asking, note_try
 from connectors.web_push import Subscription
 from dossiers.access.requests import give_access, request_access, waiting_requests
+from dossiers.desk.assisting import prepare_assisted, printed
 from dossiers.desk.flags import flag_reliant
 from dossiers.desk.intake import Refusing, refuse_dossier
 from dossiers.desk.results import Approval, Result, approve_dossier
@@ -49,12 +50,13 @@ from tests.filings import LAWS, OFFICER, World, world
 from tests.people import SIGN_IN
 from vault.deposits import Deposit, deposit
 from vault.holding import Holding, Origin
+from vault.issuing.records import Attestation
 from vault.permission.consent import my_consents, my_requests
 from vault.permission.limits import Limits
 from vault.permission.notice import notice
 from vault.permission.requests import AccessAsked
 from vault.permission.views import ConsentView
-from vault.records import Attestation, ErasureRequest, VaultUsage
+from vault.records import ErasureRequest, VaultUsage
 from vault.safe import PER_SUBJECT, Safe
 from vault.sharing.shares import NewShare, create_share
 from vault.subjects import PERSON, Profile, enrol, number_index
@@ -225,6 +227,7 @@ async def plant(
     async with loops.writing(lan.actor) as tx:
         await ledger.seal(tx, LogSigner("matrix", Ed25519PrivateKey.generate()), now)
     dossiers |= {"birth": births[1]}
+    codes["sheet"] = await _sheet(place, people["spouse"])
     consents = {
         "owner": await _consent(place, lan),
         "spouse": await _consent(place, hoa),
@@ -263,6 +266,17 @@ async def plant(
         devices={"owner": await _device(place)},
         cursors=await _cursors(place, loops, people["owner"]),
     )
+
+
+async def _sheet(place: World, person: UUID) -> str:
+    """What waits for Hoa, printed for her by the planter; the code on it."""
+    planter = place.officer
+
+    async def do(tx: Tx) -> str:
+        made = await prepare_assisted(tx, planter, person, place.office, place.now)
+        return (await printed(tx, planter, made, place.office, place.now)).sheet.code
+
+    return await place.write(planter, do)
 
 
 async def _mandates(
