@@ -7,7 +7,7 @@ application's role in its filer's name. Every step bears repetition, so a loop m
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -63,6 +63,8 @@ ESCALATE_SECONDS: Final = 600.0
 AGAIN_SECONDS: Final = 2.0
 LEASE_SECONDS: Final = 60
 BATCH: Final = 20
+CALLS: Final = 8
+"""So many of each kind go out at a time: they share the connections of the rest."""
 SCANS: Final = 2
 """Files of the quarantine scanned at a time: whoever sends one now finds the scanner free."""
 LONGEST_DELAY: Final = timedelta(hours=1)
@@ -103,6 +105,7 @@ class Loops:
             ("watch", WATCH_SECONDS, lambda tools: watch(tools.log)),
             ("place", PLACE_SECONDS, place),
             ("deliver", DELIVER_SECONDS, deliver),
+            ("call", DELIVER_SECONDS, call),
             ("retry", RETRY_SECONDS, retry_registers),
             ("scan", SCAN_SECONDS, scan_quarantine),
             ("sweep", SWEEP_SECONDS, sweep),
@@ -124,6 +127,7 @@ class Loops:
         while (
             await scan_quarantine(self._tools)
             | await deliver(self._tools)
+            | await call(self._tools)
             | await retry_registers(self._tools)
         ):
             continue
@@ -163,11 +167,25 @@ async def deliver(tools: Tools) -> bool:
     """Act on due messages, each in a transaction of its own; whether there were any."""
     delivered = False
     for topic, act in TOPICS.items():
-        async with tools.work.writing(LOOP.actor) as tx:
-            messages = await outbox.lease(tx, topic, tools.now(), BATCH, LEASE_SECONDS)
-        for message in messages:
-            delivered |= await _act(tools, message, act)
+        if topic not in OUTWARD:
+            for message in await _lease(tools, topic, BATCH):
+                delivered |= await _act(tools, message, act)
     return delivered
+
+
+async def call(tools: Tools) -> bool:
+    """Act on due messages that go out to others; whether there were any.
+
+    All at once, and apart from the rest: one who takes seconds to answer keeps nobody else waiting, and none is
+    called a second time because those before it outlasted its lease.
+    """
+    due = [(message, TOPICS[topic]) for topic in OUTWARD for message in await _lease(tools, topic, CALLS)]
+    return any(await asyncio.gather(*(_act(tools, message, act) for message, act in due)))
+
+
+async def _lease(tools: Tools, topic: str, most: int) -> Sequence[Message]:
+    async with tools.work.writing(LOOP.actor) as tx:
+        return await outbox.lease(tx, topic, tools.now(), most, LEASE_SECONDS)
 
 
 async def retry_registers(tools: Tools) -> bool:
@@ -372,3 +390,5 @@ TOPICS: Mapping[str, Callable[[Tools, Mapping[str, Any]], Awaitable[None]]] = {
     "webhook": _call_system,
 }
 """Every topic of the outbox, most urgent first. A house test compares it with what the rooms put there."""
+OUTWARD: Final = ("push", "webhook")
+"""Those that wait for somebody else's answer."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api import work as loops
-from api.work import TOPICS, Loops, Tools
+from api.work import OUTWARD, TOPICS, Loops, Tools, call, deliver
 from auth.caller import LOOP
 from dossiers.desk.results import Revocation, revoke_result
 from dossiers.evidence.retries import ask_again
@@ -67,6 +67,24 @@ async def shop(database: Database, work: Database, owner: AsyncEngine, safe: Saf
     house = House(database, place.office, registers, Cursors(b"0" * 32), "http://127.0.0.1:8000")
     signer = LogSigner("test/log", Ed25519PrivateKey.generate())
     return Shop(place, work, Tools(house, work, signer, lambda: place.now))
+
+
+async def test_who_is_called_keeps_nobody_else_waiting(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits until all are under way: one after another, none would ever return."""
+    together = asyncio.Barrier(2 * len(OUTWARD))
+
+    async def wait(*given: Any) -> None:
+        async with asyncio.timeout(10):
+            await together.wait()
+
+    for topic in OUTWARD:
+        monkeypatch.setitem(TOPICS, topic, wait)
+        for _ in range(2):
+            await shop.put(topic)
+    # What is done here goes on meanwhile, by the other loop.
+    assert not await deliver(shop.tools)
+    assert await call(shop.tools)
+    assert not await call(shop.tools)
 
 
 async def test_committed_lines_are_sealed_under_a_signed_head(shop: Shop) -> None:
