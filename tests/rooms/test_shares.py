@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from auth.caller import ANONYMOUS, Caller, Role
+from auth.caller import ANONYMOUS, Caller, Grant, GrantKind, Role
 from auth.errors import AccessDenied, NotFound, Unauthenticated
 from store.database import Database
 from store.embedded import Servers
@@ -34,7 +34,15 @@ from vault.sharing.shares import (
     revoke_share,
     shares_of,
 )
-from vault.sharing.verification import Fault, PublicStatus, Verdict, public_status, redeem
+from vault.sharing.verification import (
+    Fault,
+    PublicStatus,
+    Verdict,
+    is_open,
+    open_code,
+    public_status,
+    redeem,
+)
 
 AREA, SHEET = "land.area_m2@land", "land.map_sheet@land"
 
@@ -55,7 +63,7 @@ async def make(world: World, held: Holding, *claims: str, **fields: Any) -> NewC
 
 
 async def verify(
-    world: World, code: str, caller: Caller | None = None, at: datetime | None = None, **fields: bool
+    world: World, code: str | None, caller: Caller | None = None, at: datetime | None = None, **fields: bool
 ) -> Verdict:
     caller = caller or world.stranger
     async with world.database.writing(caller.actor) as tx:
@@ -96,6 +104,22 @@ async def test_an_agency_gets_the_chosen_claims_and_nothing_else(world: World) -
     assert line["id"] == verdict.ledger_id
     assert (line["subject_id"], line["agency_id"]) == (world.mai, world.bank)
     assert line["entry"]["claims"] == [AREA]
+
+
+async def test_a_grant_stands_for_the_code_its_system_has_shown_and_for_no_other(world: World) -> None:
+    made, other = [await make(world, await world.issued(), max_uses=2) for _ in range(2)]
+    async with world.database.writing(world.stranger.actor) as tx:
+        terms = await open_code(tx, world.stranger, made.code, world.now)
+    assert terms is not None
+    granted = dataclasses.replace(world.stranger, grant=Grant(GrantKind.SHARE, terms.share))
+    verdict = await verify(world, None, granted)
+    assert (verdict.valid, verdict.claims) == (True, {AREA: 84.5})
+    unshown = Grant(GrantKind.SHARE, other.share.id)
+    for caller in (world.stranger, dataclasses.replace(world.stranger, grant=unshown)):
+        assert (await verify(world, None, caller)).fault is Fault.UNKNOWN
+    async with world.database.writing(granted.actor) as tx:
+        assert await is_open(tx, granted, world.now)
+        assert not await is_open(tx, world.stranger, world.now)
 
 
 async def test_the_code_rests_only_as_a_hash_and_is_told_once(world: World) -> None:
