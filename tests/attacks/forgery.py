@@ -34,6 +34,7 @@ OF_A_KIND: Mapping[str, Mapping[str, Any]] = {
     "id-token": {"nonce": "n-1", "acr": "urn:vn:eid:tk2:xt2", "auth_time": 0},
     "untyped-id-token": {"nonce": "n-1", "acr": "urn:vn:eid:tk2:xt2", "auth_time": 0},
     "content-ticket": {"doc": "d-1"},
+    "consent-agreement": {"said_sha256": "u3"},
     "access-token": {
         "client_id": "motlan-mobile",
         "sid": "01993c5e-8a10-7c3e-8000-000000000001",

@@ -250,12 +250,12 @@ async def test_a_consent_ends_by_the_databases_clock(world: World, servers: Serv
 async def test_a_consent_row_that_is_not_what_was_signed_is_not_honoured(world: World, forgery: str) -> None:
     relied = await world.relied_on()
     await world.relied_on()
-    await world.run("ALTER TABLE consents DISABLE TRIGGER keep_consent")
+    await world.run("ALTER TABLE consents DISABLE TRIGGER USER")
     try:
         await world.run(forgery, **({"consent": relied.consent} if ":consent" in forgery else {}))
         assert await missing(world, relied.disclosure(AREA)) is ConsentFault.RECEIPT
     finally:
-        await world.run("ALTER TABLE consents ENABLE TRIGGER keep_consent")
+        await world.run("ALTER TABLE consents ENABLE TRIGGER USER")
 
 
 async def test_a_consent_inserted_straight_into_the_database_is_not_honoured(world: World) -> None:

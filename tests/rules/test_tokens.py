@@ -36,7 +36,6 @@ CLAIMS: dict[str, Any] = {
     "jti": "01993c5e",
     "record": {"ghi": "đồng ý"},
     "doc": "d-1",
-    "said_sha256": "u3",
 }
 MINUTE = timedelta(minutes=1)
 
