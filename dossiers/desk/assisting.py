@@ -36,8 +36,8 @@ async def prepare_assisted(tx: Tx, caller: Caller, subject: UUID, office: Office
     Raises NotFound when nothing waits.
     """
     asked = await sheets.waiting_at(tx, caller, subject, now)
-    shown = await _shown(tx, asked, caller.language, office, now)
-    return await sheets.make_sheet(tx, caller, asked, shown[1], office.safe, now)
+    _, shown = await _shown(tx, asked, caller.language, office, now)
+    return await sheets.make_sheet(tx, caller, asked, shown, office.safe, now)
 
 
 async def printed(tx: Tx, caller: Caller, sheet: UUID, office: Office, now: datetime) -> Printed:

@@ -5,16 +5,16 @@ from uuid import UUID
 
 import strawberry
 
-from auth.caller import Caller, CallerKind
 from dossiers.desk.assisting import confirm_assisted as confirm
 from dossiers.desk.assisting import prepare_assisted as prepare
 from dossiers.desk.assisting import printed
 from dossiers.evidence.approvals import fetch_approved
+from dossiers.parties import in_place_of
 from resolvers.connections import read_uuid
 from resolvers.context import AppInfo
 from resolvers.problems import UserError
 from store.database import Tx
-from vault.permission.consent import ConsentView
+from vault.permission.consent import consent
 from vault.permission.sheets import Confirming
 
 
@@ -88,22 +88,23 @@ async def prepare_assisted(info: AppInfo, input: PrepareAssistedInput) -> Prepar
 async def confirm_assisted(info: AppInfo, input: ConfirmAssistedInput) -> ConfirmAssistedPayload:  # noqa: A002
     """The person's own agreement, signed on the sheet. By another officer than who typed it."""
     context = info.context
-    done: ConsentView | None = None
+    fresh = False
 
     async def do(tx: Tx) -> UUID:
-        nonlocal done
+        nonlocal fresh
         context.count_try("confirmAssisted")
         confirming = Confirming(input.code, input.signed_sha256)
-        done = await confirm(tx, context.caller, confirming, context.office, context.now)
-        return done.id
+        fresh = True
+        return (await confirm(tx, context.caller, confirming, context.office, context.now)).id
 
     made, errors = await context.act("confirmAssisted", input, do)
     if made is None:
         return ConfirmAssistedPayload(confirmation=None, errors=errors)
-    if done is not None:
+    async with context.reading() as tx:
+        view = await consent(tx, context.caller, made, context.now)
+        person = await in_place_of(tx, view.subject, context.now)
+    if fresh:
         house = context.house
         # Registers are asked about the person because they agreed: in their name, as when they agree by phone.
-        person = Caller(CallerKind.CITIZEN, done.subject)
         await fetch_approved(house.database, house.registers, person, made, house.office, context.now)
-    status = done.status.value if done is not None else "GIVEN"
-    return ConfirmAssistedPayload(confirmation=AssistedConfirmation(status=status), errors=[])
+    return ConfirmAssistedPayload(confirmation=AssistedConfirmation(status=view.status.value), errors=[])

@@ -1,6 +1,8 @@
 """A child of seven and more agrees to the use of its papers besides whoever represents it: two words, in either
 order, and nothing is opened on one."""
 
+from uuid import uuid4
+
 import pytest
 
 from tests.flows.journeys import (
@@ -130,6 +132,20 @@ async def test_a_child_without_an_account_signs_at_the_counter(family: Family) -
     assert [(one["side"], one["acr"]) for one in record["events"]][1] == ("CHILD", "signed-sheet")
     assert record["on_behalf"]["basis"] == "GUARDIAN"
     assert record["evidence"]["counter"]["signed_sha256"] == "c" * 64
+
+
+async def test_a_sheet_signed_by_the_child_first_waits_for_the_parent_however_often_it_is_confirmed(
+    family: Family,
+) -> None:
+    typist = await family.stage.officer(f"{family.where}.tiep-nhan")
+    met = await typist.act("identifySubject", "subject", citizenId=number_of(CHILD))
+    made = await typist.act("prepareAssisted", "sheet { code }", subject=met["subject"])
+    given = {"code": made["sheet"]["code"], "signedSha256": "c" * 64, "idempotencyKey": str(uuid4())}
+    for _ in range(2):
+        done = await family.officer.act("confirmAssisted", "confirmation { status }", **given)
+        assert done["confirmation"]["status"] == "REQUESTED"
+    assert (await family.asked(family.parent))["agreedBy"] == "CHILD"
+    await family.refused()
 
 
 async def test_a_word_counts_no_more_once_the_right_to_speak_for_the_child_has_ended(family: Family) -> None:

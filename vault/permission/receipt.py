@@ -260,13 +260,15 @@ def _first_record(consent: Consent, validity: dict[str, str]) -> dict[str, Any]:
 
 
 def _given_events(consent: Consent, terms: dict[str, Any], validity: dict[str, str]) -> list[dict[str, Any]]:
-    """The giving, or both words where two had to agree."""
+    """The giving, or both words where two had to agree. Whoever typed for a person gave nothing."""
+    said = terms["on_behalf"]
+    acting = said is not None and said["basis"] != ASSISTED
     given = {
         "event_type": "dpv:ExplicitlyExpressedConsent",
         "event_state": "dpv:RenewedConsentGiven" if consent.supersedes is not None else "dpv:ConsentGiven",
         "event_time": validity["from"],
         "validity_duration": _lasts(consent, terms["limits"]),
-        "entity_id": terms["pii_principal_id"] if terms["on_behalf"] is None else terms["on_behalf"]["actor"],
+        "entity_id": said["actor"] if acting else terms["pii_principal_id"],
     }
     # A record signed before two could agree has no such member.
     return [given | word for word in terms.get("agreements", ())] or [given]
