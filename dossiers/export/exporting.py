@@ -15,7 +15,7 @@ from uuid import UUID
 
 from auth.caller import Caller
 from auth.errors import Unauthenticated
-from auth.mandates import live_mandates
+from auth.mandates import standing_of
 from auth.policy import Action, SubjectFacts, require
 from auth.sessions import own_sessions
 from dossiers.case import Office
@@ -73,8 +73,10 @@ async def judge_again(caller: Caller, export: Export, workshop: Workshop) -> Non
     async with workshop.database.reading(caller.actor) as tx:
         # As of its beginning: a download in use is not idle, however long it takes.
         sessions = await own_sessions(tx, caller, export.at)
-        mandates = await live_mandates(tx, caller.id, workshop.clock()) if caller.id is not None else ()
+        if caller.id is None:
+            raise Unauthenticated
+        standing = await standing_of(tx, caller.id, workshop.clock())
     if caller.session not in {one.id for one in sessions} or workshop.clock() - export.at > LONGEST:
         raise Unauthenticated
-    represented = {one.subject: one.relation for one in mandates if one.is_whole}
-    require(replace(caller, represented=represented), Action.EXPORT_MY_DATA, SubjectFacts(export.subject))
+    acting = replace(caller, represented=standing.represented)
+    require(acting, Action.EXPORT_MY_DATA, SubjectFacts(export.subject))
