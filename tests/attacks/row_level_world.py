@@ -242,15 +242,7 @@ def consents() -> list[Row]:
         row(ConsentEvent, consent_id=ID["given"], state="Given"),
         row(ConsentEvent, consent_id=ID["requested"], state="Requested"),
         row(ConsentUse, consent_id=ID["given"], uses=1),
-        row(
-            AssistedSheet,
-            consent_id=ID["requested"],
-            agency_id=ID["agency_a"],
-            typed_by=ID["officer_a"],
-            language="vi",
-            code_index=bytes(32),
-            expires_at=AT + timedelta(hours=8),
-        ),
+        sheet(),
         row(
             ErasureRequest,
             consent_id=ID["given"],
@@ -259,6 +251,13 @@ def consents() -> list[Row]:
             cause="WITHDRAWN",
         ),
     ]
+
+
+def sheet(**changes: Any) -> Row:
+    """What is asked of Hoa, on paper, as typed at the counter of agency A."""
+    typed = {"agency_id": ID["agency_a"], "typed_by": ID["officer_a"], "code_index": bytes(32)}
+    lasts = {"language": "vi", "expires_at": AT + timedelta(hours=8)}
+    return row(AssistedSheet, **{"consent_id": ID["requested"], **typed, **lasts, **changes})
 
 
 def consent(who: str, status: str, **changes: Any) -> Row:

@@ -1,5 +1,6 @@
 """The second wall alone, writing: nothing is put into, or changed in, what belongs to somebody else."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from tests.attacks.row_level_world import (
     plant,
     row,
     share,
+    sheet,
     upload,
     version,
 )
@@ -49,6 +51,8 @@ async def planted(database: Database, owner: AsyncEngine) -> Database:
 AGENCY_A, AGENCY_B = ID["agency_a"], ID["agency_b"]
 ISSUED_BY_A = {"origin": "issued", "level": 1, "issuer_agency": AGENCY_A}
 FETCHED_FOR_LAN = {"origin": "register", "level": 1, "bound_to": ID["lan_filing"]}
+
+OTHER_CODE = b"z" * 32
 
 FORBIDDEN: dict[str, tuple[Actor, Row]] = {
     "a document in another's vault": (MINH, document("lan")),
@@ -74,6 +78,13 @@ FORBIDDEN: dict[str, tuple[Actor, Row]] = {
     "a consent given by an officer": (OFFICER_A, consent("lan", "GIVEN")),
     "a request to somebody outside the filing": (LAN, consent("minh", "REQUESTED")),
     "a request by an agency for another": (OFFICER_A, consent("hoa", "REQUESTED", recipient_agency=AGENCY_B)),
+    "a sheet in another officer's name": (OFFICER_A, sheet(code_index=OTHER_CODE, typed_by=ID["officer_b"])),
+    "a sheet for what another agency asks": (
+        OFFICER_B,
+        sheet(code_index=OTHER_CODE, agency_id=AGENCY_B, typed_by=ID["officer_b"]),
+    ),
+    "a sheet for what is given already": (OFFICER_A, sheet(code_index=OTHER_CODE, consent_id=ID["given"])),
+    "a sheet by a citizen": (HOA, sheet(code_index=OTHER_CODE, typed_by=ID["hoa"])),
     "an event of another's consent": (MINH, row(ConsentEvent, consent_id=ID["given"])),
     "a filing in another's name": (MINH, dossier("lan")),
     "a filing for another": (MINH, dossier("minh", applicant_id=ID["lan"])),
@@ -168,6 +179,41 @@ async def test_what_people_and_desks_do_write_is_let_through(planted: Database) 
                 await tx.execute(insert(record).values(**values))
     async with planted.reading(MINH) as tx:
         assert paper in set(await tx.scalars(select(Document.id)))
+
+
+async def test_a_sheet_is_confirmed_by_another_officer_who_alone_writes_its_consent_and_then_alone(
+    planted: Database,
+) -> None:
+    confirming = text(
+        "UPDATE assisted_sheets SET confirmed_by = :me, confirmed_at = :at, signed_sha256 = repeat('a', 64)"
+        " RETURNING 1"
+    )
+    giving = text("UPDATE consents SET version = version + 1 WHERE status = 'REQUESTED' RETURNING 1")
+    another = Actor("officer", new_id(), AGENCY_A)
+
+    async def confirm(actor: Actor, *, give: bool = False, **changed: Any) -> int:
+        async with planted.writing(actor) as tx:
+            given = {"me": actor.id, "at": AT + timedelta(hours=1), **changed}
+            confirmed = (await tx.execute(confirming, given)).all()
+            return len(confirmed) + (len((await tx.execute(giving)).all()) if give else 0)
+
+    async def write(actor: Actor) -> None:
+        async with planted.writing(actor) as tx:
+            await tx.execute(giving)
+
+    for actor in (OFFICER_A, OFFICER_B, HOA, ANONYMOUS):
+        assert await confirm(actor) == 0
+    for changed in ({"me": new_id()}, {"me": ID["officer_a"]}, {"at": AT + timedelta(hours=8)}):
+        with pytest.raises(DBAPIError, match=r"row-level security|check constraint"):
+            await confirm(another, **changed)
+    # Not before it is confirmed, nor in any transaction but that one.
+    for actor in (another, OFFICER_A):
+        with pytest.raises(DBAPIError, match="row-level security"):
+            await write(actor)
+    assert await confirm(another, give=True) == 2
+    with pytest.raises(DBAPIError, match="row-level security"):
+        await write(another)
+    assert await confirm(Actor("officer", new_id(), AGENCY_A)) == 0
 
 
 CHANGES = (
