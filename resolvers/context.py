@@ -5,7 +5,7 @@ fields on one connection pass with a warm pool and fail with a cold one.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,9 +33,10 @@ from resolvers.connections import Cursors
 from resolvers.loaders import Loaders
 from resolvers.problems import UserError, shaped
 from store import ledger
-from store.database import Database, Tx
+from store.database import Actor, Database, Tx
 from store.past_requests import Past, recall, remember
 from vault.errors import ClaimUnknown, ConsentMissing, DocumentNotUsable, GrantSpent
+from vault.subjects import profiles_of
 
 T = TypeVar("T")
 
@@ -180,6 +181,17 @@ class Context:
             if before is None:
                 await remember(tx, past, None, ledger_id, self.now)
             return found
+
+    async def names_of(self, known: Collection[UUID]) -> dict[UUID, str | None]:
+        """What people are called whom the caller knows: themself, and who a mandate they can see ties to them. The
+        sight this takes is of these alone, and of nothing else about them."""
+        if not known:
+            return {}
+        seen = self.caller.actor
+        sight = Actor(seen.kind, seen.id, seen.agency, tuple(sorted(known)))
+        async with self.house.database.reading(sight) as tx:
+            profiles = await profiles_of(tx, known, self.office.safe)
+        return {subject: profile.name for subject, profile in profiles.items()}
 
     def problem(self, error: Exception) -> UserError:
         """The payload face of a refusal. Anything without one goes on up."""

@@ -15,8 +15,7 @@ from resolvers.context import AppInfo
 from resolvers.phones.devices import Device, NotificationPreferences, devices, own_preferences
 from resolvers.phones.notices import Attention, attention
 from resolvers.problems import UserError
-from store.database import Actor, Tx
-from vault.subjects import profiles_of
+from store.database import Tx
 
 
 @strawberry.type(description="Somebody the caller may act for, and as what.")
@@ -138,11 +137,7 @@ async def viewer(info: AppInfo) -> Viewer | None:
             wards=[],
         )
     # Whoever asks in another's place is still told who they are themself.
-    named = {caller.id, *caller.subjects}
-    sight = Actor(caller.actor.kind, caller.id, None, tuple(sorted(named)))
-    async with context.house.database.reading(sight) as tx:
-        profiles = await profiles_of(tx, named, context.office.safe)
-    names = {subject: profile.name for subject, profile in profiles.items()}
+    names = await context.names_of({caller.id, *caller.subjects})
     wards = [
         Ward(subject=global_id("Subject", subject), relation=relation, name=names.get(subject))
         for subject, relation in sorted(caller.represented.items())

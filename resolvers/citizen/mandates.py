@@ -16,8 +16,7 @@ from resolvers.connections import PageInfo, global_id, page_of, read_uuid
 from resolvers.context import AppInfo, Context
 from resolvers.node import Node
 from resolvers.problems import UserError
-from store.database import Actor, Tx
-from vault.subjects import profiles_of
+from store.database import Tx
 
 strawberry.enum(
     Scope,
@@ -54,7 +53,7 @@ class Mandate(Node):
     )
 
     @classmethod
-    def of(cls, row: Proxy, context: Context, names: dict[UUID, str]) -> "Mandate":
+    def of(cls, row: Proxy, context: Context, names: dict[UUID, str | None]) -> "Mandate":
         granted = row.grantor_id == context.caller.id
         other = row.actor_id if granted else row.grantor_id
         return cls(
@@ -224,18 +223,11 @@ async def _change(
     return await own_mandate(context, made), errors
 
 
-async def _names(context: Context, rows: Sequence[Proxy]) -> dict[UUID, str]:
+async def _names(context: Context, rows: Sequence[Proxy]) -> dict[UUID, str | None]:
     """What the other sides are called: who granted is known to whoever they named, who accepted to who named them."""
     me = context.caller.id
-    others = {row.actor_id if row.grantor_id == me else row.grantor_id for row in rows} - {None}
-    known = tuple(sorted(one for one in others if one is not None))
-    if not known:
-        return {}
-    seen = context.caller.actor
-    sight = Actor(seen.kind, seen.id, seen.agency, known)
-    async with context.house.database.reading(sight) as tx:
-        profiles = await profiles_of(tx, known, context.office.safe)
-    return {subject: profile.name or "" for subject, profile in profiles.items()}
+    others = {row.actor_id if row.grantor_id == me else row.grantor_id for row in rows}
+    return await context.names_of({one for one in others if one is not None})
 
 
 def _status(row: Proxy, now: datetime) -> MandateStatus:
