@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from graphql import build_schema
 
-import resolvers.viewer
+import resolvers.context
 from api.process.serving import listen, serving
 from tests.attacks.foreign_documents import Made, complaints, made_elsewhere
 from tests.attacks.hostile_documents import Body, Grower
@@ -178,7 +178,7 @@ async def test_a_resolver_that_raises_is_objected_to(stage: Stage, monkeypatch: 
     async def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(resolvers.viewer, "profiles_of", fail)
+    monkeypatch.setattr(resolvers.context, "profiles_of", fail)
     cases = [one for one in made_elsewhere(1, seed()) if one.operation.label == "Query.viewer"] * 3
     tally, objections = await put_cases(stage, cases)
     # The citizen's turns: the other two callers have no profile to look up.

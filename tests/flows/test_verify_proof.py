@@ -112,6 +112,12 @@ async def test_a_good_proof_is_called_good_until_its_paper_is_revoked(stage: Sta
     assert "The proof is good" not in page
 
 
+def halved(text: str) -> str:
+    """Half a proof, cut between two groups of three letters: as letters it is whole (RFC 9285)."""
+    letters = text.removeprefix(PREFIX)
+    return PREFIX + letters[: len(letters) // 6 * 3]
+
+
 async def test_each_way_of_being_no_good_has_its_own_verdict(stage: Stage, clock: Clock) -> None:
     lists = stage.platform.house.office.safe.notary.lists
     made: Mapping[str, tuple[str, str, list[str]]] = {
@@ -135,7 +141,7 @@ async def test_each_way_of_being_no_good_has_its_own_verdict(stage: Stage, clock
         "beyond the list": (
             signed(stage, clock, status=StatusRef(2**40, f"{lists}/1")), "UNKNOWN", ["index_out_of_bounds"],
         ),
-        "half": (signed(stage, clock)[:-90], "NO_PROOF", ["compression"]),
+        "half": (halved(signed(stage, clock)), "NO_PROOF", ["compression"]),
         "letters": (f"{PREFIX}abc", "NO_PROOF", ["base45"]),
         "a token": ("eyJhbGciOiJub25lIn0.e30.", "NO_PROOF", ["encoding"]),
     }  # fmt: skip
