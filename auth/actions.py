@@ -56,6 +56,7 @@ class Action(StrEnum):
     WITHDRAW_PROOF = "withdrawProof"
     REGISTER_NEWBORN = "registerNewborn"
     RECOGNISE_GUARDIAN = "recogniseGuardian"
+    RECOGNISE_REPRESENTATIVE = "recogniseRepresentative"
     GRANT_MANDATE = "grantMandate"
     ACCEPT_MANDATE = "acceptMandate"
     DECLINE_MANDATE = "declineMandate"

@@ -31,6 +31,7 @@ GUESSABLE: Final[dict[str, Allowance]] = {
     "verifyDocument": Allowance(30, 60),
     "requestAccess": Allowance(300, 60),
     "recogniseGuardian": Allowance(10, 3_600),
+    "recogniseRepresentative": Allowance(10, 3_600),
     "identifySubject": Allowance(30, 900),
     "confirmAssisted": Allowance(30, 900),
     "/verify": Allowance(60, 60),

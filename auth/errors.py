@@ -115,6 +115,16 @@ class GuardianNotProven(AuthRefusal):
         self.reason = reason
 
 
+class RepresentativeNotProven(AuthRefusal):
+    """No register names the caller as who represents this organisation. `reason`: organisation, representative."""
+
+    code = "REPRESENTATIVE_NOT_PROVEN"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class MandateRefused(AuthRefusal):
     """Nobody is authorised, or a mandate does not begin. `reason`: number, age, scope, until, proof, standing,
     over."""

@@ -23,9 +23,12 @@ from store.ledger import Entry, record
 WHOLE: Final = "all"
 """The scope of a mandate that covers everything the subject could do themself."""
 GUARDIAN: Final = "GUARDIAN"
+REPRESENTATIVE: Final = "REPRESENTATIVE"
 PARENT: Final = "parent"
 GUARDIAN_ARTICLE: Final = "Civil Code 2015, Article 136"
 """Parents represent their minor children by law."""
+REPRESENTATIVE_ARTICLE: Final = "Civil Code 2015, Article 137"
+"""An organisation acts by its legal representatives."""
 ADULT_AGE: Final = 18
 AGREEING_AGE: Final = 7
 """From here on a child agrees too when its private life is disclosed (Law 91/2025/QH15, Article 24)."""
@@ -181,7 +184,20 @@ async def revoke_mandate(tx: Tx, caller: Caller, mandate: UUID, now: datetime) -
     require(caller, Action.REVOKE_MANDATE, MandateFacts(row.actor_id, row.subject_id))
     if row.revoked_at is None:
         row.revoked_at = now
-        await _tell(tx, caller, row.subject_id, "mandate.revoked", row.basis, now)
+        await record_change(tx, caller, row.subject_id, "mandate.revoked", row.basis, now)
+
+
+async def record_change(tx: Tx, caller: Caller, subject: UUID, kind: str, basis: str, now: datetime) -> None:
+    """Write into the log of whom it is about that a mandate by law begins or ends."""
+    entry = Entry(
+        kind=kind,
+        subject_id=subject,
+        outcome="SUCCESS",
+        purpose=f"mandate:{basis.lower()}",
+        legal_basis="LEGAL_DUTY",
+        article=REPRESENTATIVE_ARTICLE if basis == REPRESENTATIVE else GUARDIAN_ARTICLE,
+    )
+    await record(tx, caller.actor, entry, now)
 
 
 async def _record_guardian(
@@ -196,25 +212,13 @@ async def _record_guardian(
     recording = text("SELECT record_guardian(:id, :child, :evidence, :now, :until)")
     given = {"id": made, "child": child, "evidence": evidence, "now": now, "until": until}
     await tx.execute(recording, given)
-    await _tell(tx, caller, child, "mandate.recorded", GUARDIAN, now)
+    await record_change(tx, caller, child, "mandate.recorded", GUARDIAN, now)
     return made
 
 
 async def _is_made_here(tx: Tx, child: UUID) -> bool:
     # enrol_subject() adds a newborn, and nobody else, to the transaction's subjects.
     return bool(await tx.scalar(text("SELECT CAST(:child AS uuid) = ANY (app_subjects())"), {"child": child}))
-
-
-async def _tell(tx: Tx, caller: Caller, subject: UUID, kind: str, basis: str, now: datetime) -> None:
-    entry = Entry(
-        kind=kind,
-        subject_id=subject,
-        outcome="SUCCESS",
-        purpose=f"mandate:{basis.lower()}",
-        legal_basis="LEGAL_DUTY",
-        article=GUARDIAN_ARTICLE,
-    )
-    await record(tx, caller.actor, entry, now)
 
 
 def _is_between(from_age: int, to_age: int, of_age: datetime | None, now: datetime) -> bool:

@@ -338,6 +338,7 @@ RULES: Mapping[Action, Rule] = {
     Action.WITHDRAW_PROOF: _citizen(SubjectFacts),
     Action.REGISTER_NEWBORN: _citizen(_NOBODY_IN_PARTICULAR),
     Action.RECOGNISE_GUARDIAN: _citizen(_NOBODY_IN_PARTICULAR),
+    Action.RECOGNISE_REPRESENTATIVE: _citizen(_NOBODY_IN_PARTICULAR),
     Action.GRANT_MANDATE: _citizen(_NOBODY_IN_PARTICULAR),
     Action.ACCEPT_MANDATE: _citizen(MandateFacts),
     Action.DECLINE_MANDATE: _citizen(MandateFacts),

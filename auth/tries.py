@@ -1,8 +1,8 @@
 """How many different people somebody may ask for by number in a day: more would be guessing numbers.
 
-The limits stand with the door (`try_number`, migration 0038): five children to be recognised for, ten people to be
-named as parties, five to be authorised. What is counted is a keyed hash, before anybody is looked for, so that wrong
-numbers count too.
+The limits stand with the door (`try_number`, migration 0040): five children to be recognised for, ten people to be
+named as parties, five to be authorised, five companies to be recognised for. What is counted is a keyed hash, before
+anybody is looked for, so that wrong numbers count too.
 """
 
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ class Asking(StrEnum):
     GUARDIAN = "guardian"
     PARTY = "party"
     MANDATE = "mandate"
+    ORGANISATION = "organisation"
 
 
 async def note_try(tx: Tx, asking: Asking, number_index: bytes, now: datetime) -> None:

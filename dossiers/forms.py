@@ -20,7 +20,7 @@ from store.database import Tx
 from vault.documents import claims_of, holdings
 from vault.holding import Holding, Origin, Status
 from vault.notes import Note, read_note, read_notes, write_note
-from vault.subjects import Profile, profiles_of
+from vault.subjects import ORGANISATION, Profile, profiles_of
 
 DECLARED = "form"
 FINAL = "form.final"
@@ -31,8 +31,11 @@ _PROFILE = {
     "person.identity_document_number": "number",
     "person.date_of_birth": "born",
     "organisation.name": "name",
+    "organisation.enterprise_code": "number",
     "organisation.registration_number": "number",
 }
+"""Concept to the fact of an account that fills it in: a company's fills in nothing of a person, and the other way
+round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,7 @@ async def _known_values(
     profiles = await profiles_of(tx, people, office.safe) if people else {}
     known = {}
     for dossier, fields in named.items():
-        accounts = {key: _of_account(profiles.get(who), fact) for key, (who, fact) in fields.items()}
+        accounts = {key: _of_account(profiles.get(who), concept) for key, (who, concept) in fields.items()}
         attested = {
             key: Known(opened[holding.version][claim], _provenance(holding))
             for key, (holding, claim) in sources[dossier].items()
@@ -195,17 +198,19 @@ def _wanted(case: Case) -> list[FormField]:
 
 
 def _named(caller: Caller, case: Case) -> dict[str, tuple[UUID, str]]:
-    """Fields the account of one of the caller's own subjects could fill, with whose and which fact of it."""
+    """Fields the account of one of the caller's own subjects could fill, with whose it is and what they ask for."""
     found = {}
     for one in _wanted(case):
         subject = case.subjects_of(one.subject_role)[0]
         if one.concept in _PROFILE and subject in caller.subjects and _names_person(case, one):
-            found[one.key] = (subject, _PROFILE[one.concept])
+            found[one.key] = (subject, one.concept)
     return found
 
 
-def _of_account(profile: Profile | None, fact: str) -> Known | None:
-    value = getattr(profile, fact, None)
+def _of_account(profile: Profile | None, concept: str) -> Known | None:
+    if profile is None or (profile.kind == ORGANISATION) is not concept.startswith("organisation."):
+        return None
+    value = getattr(profile, _PROFILE[concept])
     if value is None:
         return None
     return Known(value.isoformat() if isinstance(value, date) else value, "account")

@@ -272,6 +272,7 @@ PAYLOAD: dict[type[Exception], Face] = {
     store.LogSilent: _try_later,
     connectors.PushRefused: _push_refused,
     auth.GuardianNotProven: _refused,
+    auth.RepresentativeNotProven: _refused,
     auth.MandateRefused: _refused,
     auth.TriesSpent: _tries_spent,
     auth.RateLimited: _rate_limited,

@@ -154,6 +154,9 @@ class Mutation:
     recognise_guardian: wards.RecogniseGuardianPayload = strawberry.mutation(
         resolver=wards.recognise_guardian
     )
+    recognise_representative: wards.RecogniseRepresentativePayload = strawberry.mutation(
+        resolver=wards.recognise_representative
+    )
     grant_mandate: proxies.GrantMandatePayload = strawberry.mutation(resolver=proxies.grant_mandate)
     accept_mandate: proxies.AcceptMandatePayload = strawberry.mutation(resolver=proxies.accept_mandate)
     decline_mandate: proxies.DeclineMandatePayload = strawberry.mutation(resolver=proxies.decline_mandate)

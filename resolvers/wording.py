@@ -204,6 +204,10 @@ REFUSALS: dict[str, tuple[str, str]] = {
         "Dữ liệu chưa chứng minh bạn là cha, mẹ của trẻ này.",
         "The data do not show that you are this child's parent.",
     ),
+    "REPRESENTATIVE_NOT_PROVEN": (
+        "Dữ liệu đăng ký chưa chứng minh bạn là người đại diện theo pháp luật của tổ chức này.",
+        "The business register does not show that you are this organisation's legal representative.",
+    ),
     "MANDATE_REFUSED": (
         "Chưa thể ủy quyền hoặc nhận ủy quyền như vậy: số định danh, phạm vi, thời hạn hoặc giấy tờ chưa phù hợp.",
         "This cannot be authorised or accepted: the number, the scope, the time or the document does not fit.",
@@ -267,6 +271,14 @@ NOTICES: dict[str, tuple[str, str]] = {
     "mandate_over": (
         "Một ủy quyền giữa bạn và người khác đã chấm dứt vì người kia đã mất.",
         "An authorisation between you and another person has ended, because they have died.",
+    ),
+    "representative_recognised": (
+        "Người đại diện theo pháp luật của tổ chức đã được ghi nhận theo cơ sở dữ liệu đăng ký doanh nghiệp.",
+        "A legal representative of this organisation was recognised by the business register.",
+    ),
+    "representative_replaced": (
+        "Bạn không còn đại diện cho một tổ chức: cơ sở dữ liệu đăng ký doanh nghiệp không còn ghi tên bạn.",
+        "You represent an organisation no more: the business register names you no longer.",
     ),
     "submitted": ("Hồ sơ đã được nộp.", "Your dossier has been submitted."),
     "received": ("Hồ sơ đã được tiếp nhận.", "Your dossier has been received."),

@@ -152,6 +152,17 @@ async def test_a_parents_tries_at_childrens_numbers_are_few(stage: Stage) -> Non
     assert await rows(stage, asked) == [(allowed - 2,)]
 
 
+async def test_tries_at_companies_numbers_are_few(stage: Stage) -> None:
+    me = await stage.citizen("minh-chau")
+    allowed = GUESSABLE["recogniseRepresentative"].at_once
+    codes = []
+    for number in [*range(6), *([0] * (allowed - 6 + 2))]:
+        given = {"organisationId": f"00099{number:05}"}
+        codes.append((await me.refused("recogniseRepresentative", "ward { name }", **given))["code"])
+    different, again = (["REPRESENTATIVE_NOT_PROVEN"] * count for count in (5, allowed - 6))
+    assert codes == [*different, "TRIES_SPENT", *again, *["RATE_LIMITED"] * 2]
+
+
 async def test_an_officers_tries_at_peoples_numbers_are_limited(stage: Stage) -> None:
     officer = await stage.officer("ubnd-mot.toan-quyen")
     allowed = GUESSABLE["identifySubject"].at_once

@@ -133,6 +133,12 @@ async def test_nobody_writes_a_mandate_past_its_door(
         with pytest.raises(DBAPIError, match="no ground"):
             async with planted.writing(actor) as tx:
                 await tx.execute(door, given)
+    door = text("SELECT record_representative(:id, :company, :named, 'register:1', :at, :until)")
+    for company in ("hoa", "child"):
+        given = {"id": new_id(), "company": ID[company], "at": AT, "until": AT + timedelta(days=1)}
+        with pytest.raises(DBAPIError, match="no ground"):
+            async with planted.writing(actor) as tx:
+                await tx.execute(door, given | {"named": [ID["minh"], ID["lan"], ID["officer_a"]]})
     async with owner.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM mandates")) == 1
 

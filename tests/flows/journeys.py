@@ -11,6 +11,7 @@ from uuid import uuid4
 from sqlalchemy import text
 
 from sandbox.agencies import AGENCIES, AGENCIES_BY_KEY
+from sandbox.establishments import ORGANISATIONS_BY_KEY
 from sandbox.people import BY_KEY
 from store.records import Record
 from tests import files
@@ -127,8 +128,8 @@ async def attempt_raw(person: Person, operation: str, **given: Any) -> Facts:
 
 
 def number_of(key: str) -> str:
-    """A demo person's identity number."""
-    return BY_KEY[key].number
+    """A demo person's identity number, or a demo company's."""
+    return (ORGANISATIONS_BY_KEY.get(key) or BY_KEY[key]).number
 
 
 async def agency(person: Person, procedure: str, key: str | None = None) -> str:
@@ -212,7 +213,7 @@ async def keep(person: Person, type_: str, claims: Mapping[str, Any], pages: int
 async def digitise(
     officer: Person, key: str, type_: str, claims: Mapping[str, Any], pages: int = 1, **about: Any
 ) -> str:
-    """An officer digitises a paper of a demo person standing at the counter; its id."""
+    """An officer digitises a paper of a demo person standing at the counter, or of their company; its id."""
     met = await officer.act("identifySubject", "subject", citizenId=number_of(key))
     upload = await officer.send(scan(pages), "application/pdf", type_, onBehalfOf=met["subject"])
     kept = await officer.act(

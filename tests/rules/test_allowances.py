@@ -64,6 +64,7 @@ def test_no_allowance_is_beyond_what_the_documents_say() -> None:
         "identifySubject": (30, 900),
         "confirmAssisted": (30, 900),
         "recogniseGuardian": (10, 3_600),
+        "recogniseRepresentative": (10, 3_600),
         "requestAccess": (300, 60),
         "/verify": (60, 60),
         "exportMyData": (3, 3_600),

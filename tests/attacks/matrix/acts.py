@@ -12,6 +12,7 @@ from tests.attacks.matrix.face import ORIGIN
 from tests.attacks.matrix.planted import AT, HALL, UNTIL, Values, erasure, has, like
 from tests.attacks.matrix.selection import Ask
 from tests.attacks.matrix.world import (
+    COMPANY,
     DRAWING,
     DRAWING_TYPE,
     FORM,
@@ -219,6 +220,15 @@ def _papers(planted: Planted) -> dict[str, Act]:
             "recogniseGuardian",
             {"citizenId": TODDLER},
             {"Ward.relation": "parent", "Ward.name": "Cún Con", "Ward.subject": like(r"[\w-]+")},
+        ),
+        "recogniseRepresentative": Act(
+            "recogniseRepresentative",
+            {"organisationId": COMPANY},
+            {
+                "Ward.relation": "representative",
+                "Ward.name": "Công ty Cánh Cò",
+                "RecogniseRepresentativePayload.until": "2026-12-23T03:00:00+00:00",
+            },
         ),
     }
 

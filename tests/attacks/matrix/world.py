@@ -93,6 +93,8 @@ REASON, OVERRIDING, REFUSING, WITHDRAWING = "lý do", "giải thích", "không �
 """Words people wrote: why something is asked again, why a law lets it be, why not taken in, why taken back."""
 TODDLER = "001222000107"
 """A child of Lan's whom only the population database knows."""
+COMPANY = "0009100107"
+"""A company of Lan's that only the business register knows."""
 
 
 def secrets_of(name: str) -> tuple[str, ...]:
@@ -141,6 +143,11 @@ POPULATION: Mapping[str, Any] = {
     "person.full_name@holder": "Cún Con",
     "person.date_of_birth@holder": "2022-06-01",
     "person.personal_id_number@mother": NUMBERS["owner"],
+}
+REGISTRATION: Mapping[str, Any] = {
+    "organisation.enterprise_code@organisation": COMPANY,
+    "organisation.name@organisation": "Công ty Cánh Cò",
+    "person.identity_document_number@legal_representative": NUMBERS["owner"],
 }
 LAND_REGISTER = ("csdl-quoc-gia-dat-dai", LAND_TYPE)
 
@@ -223,6 +230,8 @@ async def plant(
     papers["spouse"] = await _deposit(place, hoa, people["spouse"], "spouse")
     births = await _births(place, hoa)
     place.registers.known["csdl-quoc-gia-dan-cu", "the-can-cuoc"] = POPULATION
+    business = "csdl-quoc-gia-dang-ky-doanh-nghiep", "gcn-dang-ky-doanh-nghiep"
+    place.registers.known[business] = REGISTRATION
     shares, codes = await _shares(place, papers["permit"], agencies["foreign"])
     async with loops.writing(lan.actor) as tx:
         await ledger.seal(tx, LogSigner("matrix", Ed25519PrivateKey.generate()), now)
