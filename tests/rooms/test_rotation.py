@@ -224,6 +224,31 @@ class TestRootKey:
         assert [row for row in await key_rows(keys_owner) if row.subject_id == one.subject] == before
         assert await household.read(other) == "first"
 
+    async def test_a_row_no_key_opens_keeps_no_key_in_its_place(
+        self, household: Household, keys_owner: AsyncEngine, ring_file: Path
+    ) -> None:
+        (first,) = ring_files.read(ring_file).keys
+        one, other = [await household.add() for _ in range(2)]
+        spoil = "UPDATE subject_keys SET wrapped = set_byte(wrapped, 60, get_byte(wrapped, 60) # 1)"
+        async with keys_owner.begin() as connection:
+            await connection.execute(text(f"{spoil} WHERE subject_id = :id"), {"id": one.subject})
+        async with household.rotating() as rotation:
+            sound = len(await key_rows(keys_owner)) - 1
+            turns = [await rotation.turn_root(quiet) for _ in range(3)]
+            came_to = [(turn.begun_earlier, turn.moved, turn.unopened) for turn in turns]
+            assert came_to == [(False, sound, 1)] * 3
+            assert [first, *(turn.key_id for turn in turns)] == list(ring_files.read(ring_file).keys)
+            wraps = {row.subject_id: row.root_key for row in await key_rows(keys_owner)}
+            assert wraps.pop(one.subject) == first
+            assert set(wraps.values()) == {turns[-1].key_id}
+            # Those nothing refers to may go; the one it needs stays until the person's key is mended or destroyed.
+            await rotation.retire_root(turns[0].key_id, backups_gone=True)
+            with pytest.raises(RotationRefused, match="referenced"):
+                await rotation.retire_root(first, backups_gone=True)
+            await household.safe.keys.destroy(one.subject)
+            await rotation.retire_root(first, backups_gone=True)
+        assert await household.read(other) == "first"
+
     async def test_two_rotations_never_run_at_once(self, household: Household, ring_file: Path) -> None:
         before = ring_files.read(ring_file)
         async with household.rotating():

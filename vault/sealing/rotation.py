@@ -78,22 +78,16 @@ class Rotation:
     async def turn_root(self, progress: Progress) -> RootTurn:
         """Let a new root key wrap, and wrap every subject's key under it; or go on with a rotation not finished.
 
-        The key is on disk before anything is wrapped with it. Raises KeyRingRefused, OSError.
+        A row that does not open is nothing to go on with: a stolen key must not stay for its sake. The key is on disk
+        before anything is wrapped with it. Raises KeyRingRefused, OSError.
         """
-        earlier = await self._roots_of_rows() & set((await self._ring_keys())[:-1])
-        if not earlier:
-            earlier = await self._roots_of_rows() & set(await self._ring_keys())
+        roots, keys = await self._roots_of_rows(), await self._ring_keys()
+        await self._mark_used(roots.intersection(keys))
+        moved, unopened = await self._rewrap_all(progress) if roots.intersection(keys[:-1]) else (0, 0)
+        begun_earlier = moved > 0
+        if not begun_earlier:
             await asyncio.to_thread(self.keyring.add_key)
-            begun_earlier = False
-        else:
-            begun_earlier = True
-        await self._mark_used(earlier)
-        moved = unopened = 0
-        while True:
-            step, unopened = await self._rewrap_others(progress)
-            moved += step
-            if not step:
-                break
+            moved, unopened = await self._rewrap_all(progress)
         await self._mark_unused()
         return RootTurn(self.keyring.key_id, begun_earlier, moved, unopened)
 
@@ -136,6 +130,15 @@ class Rotation:
     async def _roots_of_rows(self) -> set[str]:
         async with self._engine.connect() as connection:
             return set(await connection.scalars(select(SealedKey.root_key).where(LIVING).distinct()))
+
+    async def _rewrap_all(self, progress: Progress) -> tuple[int, int]:
+        """As `_rewrap_others`, until nothing is left to move: keys are made meanwhile."""
+        moved = 0
+        while True:
+            step, unopened = await self._rewrap_others(progress)
+            moved += step
+            if not step:
+                return moved, unopened
 
     async def _rewrap_others(self, progress: Progress) -> tuple[int, int]:
         """How many rows were moved to the key that wraps, and how many could not be."""
