@@ -5,7 +5,6 @@ caller as a parent by number, and a refusal never says which part of the proof f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,31 +14,25 @@ from auth.errors import GuardianNotProven
 from auth.mandates import ParentEvidence
 from auth.mandates import recognise_guardian as record_guardian
 from auth.policy import Action, require
-from auth.tries import Asking, note_try
-from connectors.registers import Answer, RegisterQuery, Registers
+from auth.tries import Asking
+from connectors.registers import Registers
 from dossiers.case import Office
-from dossiers.errors import RegisterSilent
+from dossiers.proxies.proving import Claimed, Ground, Question, ask, note_asking
 from procedures.plan import Probe
-from store import ledger
 from store.database import Tx
 from vault.deposits import LEVELS
 from vault.holding import Origin
-from vault.subjects import PERSON, Profile, enrol, find_by_number, number_index
+from vault.subjects import PERSON, Profile, enrol, find_by_number
 
-DATABASE: Final = "csdl-quoc-gia-dan-cu"
-PAPER: Final = "the-can-cuoc"
-NUMBER_DIGITS: Final = 12
-PURPOSE: Final = "mandate:guardian"
-ARTICLE: Final = "Luật Căn cước số 26/2023/QH15, Điều 9"
+PARENTS: Final = Ground(
+    asking=Asking.GUARDIAN,
+    database="csdl-quoc-gia-dan-cu",
+    paper="the-can-cuoc",
+    digits=12,
+    purpose="mandate:guardian",
+    article="Luật Căn cước số 26/2023/QH15, Điều 9",
+)
 """The population database keeps the numbers of a person's parents."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A child's number as the caller typed it, and what the register answered about it."""
-
-    number: str = field(repr=False)
-    answer: Answer
 
 
 async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now: datetime) -> None:
@@ -48,27 +41,15 @@ async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now
     Raises AccessDenied, GuardianNotProven for what is no number of a person, TriesSpent.
     """
     require(caller, Action.RECOGNISE_GUARDIAN)
-    if not (len(number) == NUMBER_DIGITS and number.isascii() and number.isdigit()):
+    question = Question(PARENTS, number)
+    if not question.is_sound:
         raise GuardianNotProven("child")
-    await note_try(tx, Asking.GUARDIAN, number_index(number, office.safe), now)
-    entry = ledger.Entry(
-        kind="register.asked",
-        subject_id=await find_by_number(tx, number, office.safe),
-        outcome="ASKED",
-        purpose=PURPOSE,
-        legal_basis="LEGAL_DUTY",
-        article=ARTICLE,
-        reason=DATABASE,
-    )
-    await ledger.record(tx, caller.actor, entry, now)
+    await note_asking(tx, caller.actor, question, office, now)
 
 
-async def ask_parents(registers: Registers, number: str) -> Answer:
+async def ask_parents(registers: Registers, number: str) -> Claimed:
     """What the register has of the child with this number. Raises RegisterSilent: down is not "no"."""
-    (answer,) = await registers.ask_all([RegisterQuery(DATABASE, PAPER, number, PURPOSE)])
-    if answer.probe == Probe.DOWN:
-        raise RegisterSilent(DATABASE)
-    return answer
+    return await ask(registers, Question(PARENTS, number))
 
 
 async def recognise_guardian(tx: Tx, caller: Caller, claimed: Claimed, office: Office, now: datetime) -> UUID:

@@ -5,7 +5,6 @@ as a legal representative; a refusal never says which part of the proof failed. 
 name alone, which proves nobody; a household business is no person of its own: its papers are its owner's.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,30 +14,24 @@ from auth.errors import RepresentativeNotProven
 from auth.policy import Action, require
 from auth.proxies import representing
 from auth.proxies.representing import Registration
-from auth.tries import Asking, note_try
-from connectors.registers import Answer, RegisterQuery, Registers
+from auth.tries import Asking
+from connectors.registers import Answer, Registers
 from dossiers.case import Office
-from dossiers.errors import RegisterSilent
 from dossiers.notices import notify
+from dossiers.proxies.proving import Claimed, Ground, Question, ask, note_asking
 from procedures.plan import Probe
-from store import ledger
 from store.database import Tx
-from vault.subjects import ORGANISATION, Profile, enrol, find_by_number, number_index
+from vault.subjects import ORGANISATION, Profile, enrol, find_by_number
 
-DATABASE: Final = "csdl-quoc-gia-dang-ky-doanh-nghiep"
-PAPER: Final = "gcn-dang-ky-doanh-nghiep"
-NUMBER_DIGITS: Final = 10
-PURPOSE: Final = "mandate:representative"
-ARTICLE: Final = "Luật Doanh nghiệp số 59/2020/QH14, Điều 33"
+REGISTRATION: Final = Ground(
+    asking=Asking.ORGANISATION,
+    database="csdl-quoc-gia-dang-ky-doanh-nghiep",
+    paper="gcn-dang-ky-doanh-nghiep",
+    digits=10,
+    purpose="mandate:representative",
+    article="Luật Doanh nghiệp số 59/2020/QH14, Điều 33",
+)
 """Anybody may ask the register who represents a company."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A company's number as the caller typed it, and what the register answered about it."""
-
-    number: str = field(repr=False)
-    answer: Answer
 
 
 async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now: datetime) -> None:
@@ -47,27 +40,15 @@ async def note_question(tx: Tx, caller: Caller, number: str, office: Office, now
     Raises AccessDenied, RepresentativeNotProven for what is no company's number, TriesSpent.
     """
     require(caller, Action.RECOGNISE_REPRESENTATIVE)
-    if not (len(number) == NUMBER_DIGITS and number.isascii() and number.isdigit()):
+    question = Question(REGISTRATION, number)
+    if not question.is_sound:
         raise RepresentativeNotProven("organisation")
-    await note_try(tx, Asking.ORGANISATION, number_index(number, office.safe), now)
-    entry = ledger.Entry(
-        kind="register.asked",
-        subject_id=await find_by_number(tx, number, office.safe),
-        outcome="ASKED",
-        purpose=PURPOSE,
-        legal_basis="LEGAL_DUTY",
-        article=ARTICLE,
-        reason=DATABASE,
-    )
-    await ledger.record(tx, caller.actor, entry, now)
+    await note_asking(tx, caller.actor, question, office, now)
 
 
-async def ask_registration(registers: Registers, number: str) -> Answer:
+async def ask_registration(registers: Registers, number: str) -> Claimed:
     """What the register has of the company with this number. Raises RegisterSilent: down is not "no"."""
-    (answer,) = await registers.ask_all([RegisterQuery(DATABASE, PAPER, number, PURPOSE)])
-    if answer.probe == Probe.DOWN:
-        raise RegisterSilent(DATABASE)
-    return answer
+    return await ask(registers, Question(REGISTRATION, number))
 
 
 async def recognise_representative(

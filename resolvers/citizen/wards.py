@@ -53,12 +53,11 @@ async def recognise_guardian(info: AppInfo, input: RecogniseGuardianInput) -> Re
         context.count_try("recogniseGuardian")
         async with context.writing() as tx:
             await parentage.note_question(tx, context.caller, number, context.office, context.now)
-        answer = await parentage.ask_parents(context.house.registers, number)
+        claimed = await parentage.ask_parents(context.house.registers, number)
     except Exception as refusal:
         return RecogniseGuardianPayload(ward=None, errors=[context.problem(refusal)])
 
     async def do(tx: Tx) -> UUID:
-        claimed = parentage.Claimed(number, answer)
         return await parentage.recognise_guardian(tx, context.caller, claimed, context.office, context.now)
 
     made, errors = await context.act("recogniseGuardian", input, do)
@@ -77,12 +76,11 @@ async def recognise_representative(
         context.count_try("recogniseRepresentative")
         async with context.writing() as tx:
             await representing.note_question(tx, context.caller, number, context.office, context.now)
-        answer = await representing.ask_registration(context.house.registers, number)
+        claimed = await representing.ask_registration(context.house.registers, number)
     except Exception as refusal:
         return RecogniseRepresentativePayload(ward=None, until=None, errors=[context.problem(refusal)])
 
     async def do(tx: Tx) -> UUID:
-        claimed = representing.Claimed(number, answer)
         return await representing.recognise_representative(
             tx, context.caller, claimed, context.office, context.now
         )

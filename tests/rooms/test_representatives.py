@@ -16,7 +16,7 @@ from auth.mandates import live_mandates
 from auth.proxies.representing import TRUSTED, Registration, recognise_representative
 from auth.tries import Asking, note_try
 from connectors.answers import Answer
-from dossiers.proxies.representing import Claimed
+from dossiers.proxies.proving import Claimed
 from store.database import Database, Tx
 from store.identifiers import new_id
 from tests.rooms.test_mandates import enrol, rows
